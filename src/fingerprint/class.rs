@@ -1,0 +1,106 @@
+//! What a match says about a host, and how sure it is.
+
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
+
+/// The class of a fingerprint, strongest first.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    EnumMessage,
+    VariantArray,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Class {
+    /// An image that only a criminal service is reported to use.
+    CriminalImage,
+    /// One image filling an operator's ranges, named in a published malware pivot.
+    SharedRange,
+    /// A clone that rdprint found itself; no report about it is known.
+    UnnamedClone,
+    /// Shipped by a hosting panel or provider and shared by legitimate customers.
+    PanelTemplate,
+    /// A default name that unrelated machines bear.
+    Generic,
+    /// A training or test image.
+    Lab,
+}
+
+impl Class {
+    /// Whether a match of this class only informs: it never accuses, alerts or opens a case.
+    #[must_use]
+    pub fn is_informational(self) -> bool {
+        matches!(self, Self::PanelTemplate | Self::Generic | Self::Lab)
+    }
+
+    /// Whether a fingerprint of this class must name a published source.
+    #[must_use]
+    pub fn needs_source(self) -> bool {
+        matches!(self, Self::CriminalImage | Self::SharedRange)
+    }
+
+    /// What may fairly be said to a customer; `name` is the family's, `source` the first report.
+    #[must_use]
+    pub fn wording(self, name: &str, source: &str) -> String {
+        match self {
+            Self::CriminalImage => format!(
+                "This host announces the computer name of {name}, an image that is reported as used by a criminal \
+                 service ({source}). Independent installations do not produce this name by chance. Please confirm \
+                 who built the image."
+            ),
+            Self::SharedRange => format!(
+                "The computer name of this host was reported in a malware pivot ({source}). Please confirm who built \
+                 the image."
+            ),
+            Self::UnnamedClone => "This host appears to be a copy of one Windows installation that several machines \
+                                   share. No report about it is known to us. This is not evidence of abuse."
+                .to_owned(),
+            Self::PanelTemplate => format!(
+                "The default name of a hosting template, shared by legitimate and criminal customers ({source}). Not \
+                 evidence of abuse. The template was installed without generalising; run sysprep on it."
+            ),
+            Self::Generic => format!("A default name ({name}) that unrelated machines bear. Not evidence of abuse."),
+            Self::Lab => format!("The name of a training or test image ({name}). Not evidence of abuse."),
+        }
+    }
+}
+
+/// How well the facts bear a match out, weakest first.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    EnumMessage,
+    VariantArray,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Confidence {
+    /// A fact speaks against it.
+    Contradicted,
+    /// One self-declared fact, the name, and nothing beside it.
+    Weak,
+    /// The name, and an independent fact that agrees.
+    Supported,
+}

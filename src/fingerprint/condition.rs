@@ -1,0 +1,135 @@
+//! One condition of a fingerprint: a field, an operator, and what the observation says to it.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+
+use super::name::{DeclaredName, declared_names};
+use super::traits::{TRAITS, Traits};
+use crate::observe::{FIELDS, Field, Observation, Value};
+
+/// The pseudo-field that stands for the machine's name, wherever it is declared. Certificate and NTLM agree on every
+/// honest Windows host, so they are one piece of evidence and not two.
+pub(super) const COMPUTER_NAME: &str = "computer_name";
+
+/// A compiled condition.
+#[derive(Debug)]
+pub(super) struct Condition {
+    pub(super) subject: Subject,
+    pub(super) operator: Operator,
+}
+
+/// What a condition looks at.
+pub(super) enum Subject {
+    ComputerName,
+    Fact(&'static Field<Observation>),
+    Trait(&'static str),
+}
+
+/// How it compares; texts of a computer name are held in lower case.
+#[derive(Debug)]
+pub(super) enum Operator {
+    Equals(Vec<Expected>),
+    Prefix(String),
+    Regex(Regex),
+}
+
+/// A value to compare with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    Text(String),
+    Integer(i64),
+}
+
+/// Field → value as text.
+pub(super) type Facts = BTreeMap<String, String>;
+
+/// What an observation says to a condition.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It holds, by these facts.
+    Holds(Facts),
+    /// It does not hold, by these facts.
+    Differs(Facts),
+    /// The fields are not known.
+    Unknown,
+}
+
+impl Subject {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        if name == COMPUTER_NAME {
+            return Some(Self::ComputerName);
+        }
+        let fact = FIELDS.iter().find(|field| field.name == name).map(Self::Fact);
+        fact.or_else(|| TRAITS.iter().find(|row| row.name == name).map(|row| Self::Trait(row.name)))
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::ComputerName => COMPUTER_NAME,
+            Self::Fact(field) => field.name,
+            Self::Trait(name) => name,
+        }
+    }
+}
+
+impl std::fmt::Debug for Subject {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.name())
+    }
+}
+
+impl Condition {
+    pub(super) fn ask(&self, observation: &Observation, traits: &Traits) -> Answer {
+        match &self.subject {
+            Subject::ComputerName => self.ask_names(&declared_names(observation)),
+            Subject::Fact(field) => match (field.get)(observation) {
+                None => Answer::Unknown,
+                Some(value) => answer(self.holds(&value), [(field.name, value.into_cell().into_owned())]),
+            },
+            Subject::Trait(name) => match traits.get(*name) {
+                None => Answer::Unknown,
+                Some(value) => answer(self.holds(&value.as_str().into()), [(*name, value.clone())]),
+            },
+        }
+    }
+
+    fn ask_names(&self, names: &[DeclaredName]) -> Answer {
+        if names.is_empty() {
+            return Answer::Unknown;
+        }
+        let fits = |name: &&DeclaredName| match &self.operator {
+            Operator::Equals(expected) => {
+                expected.iter().any(|expected| matches!(expected, Expected::Text(text) if name.is(text)))
+            }
+            Operator::Prefix(prefix) => name.begins_with(prefix),
+            Operator::Regex(regex) => regex.is_match(&name.label),
+        };
+        let facts = |name: &DeclaredName| (name.field, name.value.clone());
+        let fitting: Vec<_> = names.iter().filter(fits).map(facts).collect();
+        if fitting.is_empty() { answer(false, names.iter().map(facts)) } else { answer(true, fitting) }
+    }
+
+    fn holds(&self, value: &Value<'_>) -> bool {
+        match (value, &self.operator) {
+            (Value::Integer(number), Operator::Equals(expected)) => expected.contains(&Expected::Integer(*number)),
+            (Value::List(items), _) => items.iter().any(|item| self.text_holds(item)),
+            (value, _) => self.text_holds(&value.clone().into_cell()),
+        }
+    }
+
+    fn text_holds(&self, text: &str) -> bool {
+        match &self.operator {
+            Operator::Equals(expected) => {
+                expected.iter().any(|expected| matches!(expected, Expected::Text(wanted) if wanted == text))
+            }
+            Operator::Prefix(prefix) => text.starts_with(prefix),
+            Operator::Regex(regex) => regex.is_match(text),
+        }
+    }
+}
+
+fn answer(holds: bool, facts: impl IntoIterator<Item = (&'static str, String)>) -> Answer {
+    let facts = facts.into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
+    if holds { Answer::Holds(facts) } else { Answer::Differs(facts) }
+}

@@ -1,0 +1,81 @@
+//! A set of fingerprints: those compiled in, and those a user adds.
+
+use std::collections::BTreeMap;
+
+use include_dir::{Dir, include_dir};
+use sha2::{Digest, Sha256};
+
+use super::file::{Fingerprint, FingerprintError, SourceFile};
+use super::matching::{Match, compare};
+use super::traits::Traits;
+use crate::observe::{Hex, Observation};
+
+static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/fingerprints");
+
+/// Fingerprints by id, with a hash that names the set.
+#[derive(Debug)]
+pub struct FingerprintSet {
+    fingerprints: BTreeMap<String, Fingerprint>,
+    hash: String,
+}
+
+impl FingerprintSet {
+    /// The project's own files, as they stand in `fingerprints/`.
+    pub fn embedded_files() -> impl Iterator<Item = SourceFile> {
+        let folders = EMBEDDED.dirs().flat_map(Dir::files);
+        folders.filter_map(|file| {
+            let name = format!("fingerprints/{}", file.path().display());
+            Some(SourceFile { name, text: file.contents_utf8()?.to_owned() })
+        })
+    }
+
+    /// Compiles all the files or none.
+    ///
+    /// # Errors
+    /// The first file that does not compile, or that repeats an id.
+    pub fn load(files: impl IntoIterator<Item = SourceFile>) -> Result<Self, FingerprintError> {
+        let mut fingerprints = BTreeMap::new();
+        let mut digests = BTreeMap::new();
+        for file in files {
+            let fingerprint = file.compile()?;
+            let id = fingerprint.id.clone();
+            digests.insert(id.clone(), Sha256::digest(&file.text));
+            if fingerprints.insert(id.clone(), fingerprint).is_some() {
+                let message = format!("`id` `{id}` is already taken by another fingerprint; choose another one");
+                return Err(FingerprintError { file: file.name, line: 1, message });
+            }
+        }
+        let whole = digests.values().fold(Sha256::new(), Sha256::chain_update);
+        Ok(Self { fingerprints, hash: Hex(whole.finalize().to_vec()).to_string() })
+    }
+
+    /// SHA-256 over the files' hashes in the order of their ids: equal sets have equal hashes.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// One fingerprint.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Fingerprint> {
+        self.fingerprints.get(id)
+    }
+
+    /// All of them, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Fingerprint> {
+        self.fingerprints.values()
+    }
+
+    /// Every fingerprint that the observation fits: strongest class first, then best confidence, then id.
+    #[must_use]
+    pub fn matches(&self, observation: &Observation, traits: &Traits) -> Vec<Match> {
+        let mut matches: Vec<Match> =
+            self.iter().filter_map(|fingerprint| compare(fingerprint, observation, traits)).collect();
+        matches.sort_by(|a, b| a.class.cmp(&b.class).then(b.confidence.cmp(&a.confidence)));
+        matches
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,11 @@
+//! rdprint probes IP ranges for RDP endpoints, reads certificates, machine names and TLS traits, and compares them
+//! with fingerprints of cloned Windows images.
+//!
+//! `ARCHITECTURE.md` shows the rooms of the house; each module imports only from those below it.
+
+pub mod fingerprint;
+pub mod observe;
+pub mod proto;
+pub mod target;
+pub mod verdict;
+pub mod visible;

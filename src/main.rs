@@ -1,0 +1,3 @@
+//! The program; its commands come with the next rooms.
+
+fn main() {}

@@ -1,0 +1,299 @@
+//! The observation: what one endpoint showed, as facts that never change.
+//!
+//! A scan and every importer end here, and every verdict starts here. The structs are the serialised promise: their
+//! JSON is described row by row in [`FIELDS`], and a test holds the two together.
+
+mod bytes;
+mod certificate;
+mod facts;
+mod field;
+mod words;
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use bytes::{Base64, Hex};
+pub use certificate::Certificate;
+pub use facts::FIELDS;
+pub use field::{Field, Kind, Value};
+pub use words::{KeyPossession, Stage, Status, X224Answer};
+
+pub use crate::proto::Anomaly;
+use crate::proto::ntlm::Challenge;
+
+/// The version of the record's shape; raised when a field changes its meaning or goes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Everything that one look at one endpoint showed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// [`SCHEMA_VERSION`] of the program that wrote it.
+    pub schema_version: u32,
+    /// When the look began, UTC.
+    pub seen_at: Timestamp,
+    /// Where the facts come from: `scan`.
+    pub source: String,
+    /// The program that gathered them, with its version.
+    pub scanner: String,
+    /// The endpoint's address.
+    pub ip: IpAddr,
+    /// The endpoint's TCP port.
+    pub port: u16,
+    /// How the step named by `stage` ended.
+    pub status: Status,
+    /// The last step of the dialogue that was begun.
+    pub stage: Stage,
+    /// One sentence on what went wrong, if anything did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Time from SYN to the established connection, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtt_us: Option<u64>,
+    /// Oddities met, each once, in the order of the list.
+    #[serde(default, with = "words::anomaly_list", skip_serializing_if = "Vec::is_empty")]
+    pub anomalies: Vec<Anomaly>,
+    /// The answer to the Connection Request that settled the protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x224: Option<X224>,
+    /// The first answer, where it was a refusal and a second try followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x224_first: Option<X224>,
+    /// The TLS step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// The CredSSP envelope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credssp: Option<Credssp>,
+    /// The NTLM CHALLENGE.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ntlm: Option<Ntlm>,
+}
+
+/// One answer to a Connection Request (MS-RDPBCGR 2.2.1.2).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct X224 {
+    /// What was offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_protocols: Option<String>,
+    /// What kind of answer came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<X224Answer>,
+    /// The protocol that the server selected, as the specification calls it; a number where it has no name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selected_protocol: Option<String>,
+    /// `failureCode` of `RDP_NEG_FAILURE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_code: Option<u32>,
+    /// The flags of the negotiation structure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flags: Option<u8>,
+    /// The source reference of the Connection Confirm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub src_ref: Option<u16>,
+    /// The bytes that came, at most 512.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Hex>,
+}
+
+/// What the TLS handshake showed, however far it went.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tls {
+    /// `TLSv1.2` or `TLSv1.3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// IANA's name of the cipher suite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cipher_suite: Option<String>,
+    /// IANA's name of the key exchange group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_exchange_group: Option<String>,
+    /// The alert that ended the handshake, by its name in RFC 8446, section 6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    /// Whether the peer proved that it holds the leaf certificate's private key.
+    #[serde(default)]
+    pub key_possession: KeyPossession,
+    /// The chain as sent, leaf first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<Certificate>,
+}
+
+/// The answer to the CredSSP request (MS-CSSP 2.2.1).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Credssp {
+    /// The version that the server announces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// The NTSTATUS that the server answered instead of a challenge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<u32>,
+    /// The bytes that came, where no challenge could be read from them; at most 32 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Hex>,
+}
+
+/// The NTLM CHALLENGE (MS-NLMP 2.2.1.2), names as nmap calls them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ntlm {
+    /// `TargetName`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_name: Option<String>,
+    /// `MsvAvNbComputerName`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netbios_computer_name: Option<String>,
+    /// `MsvAvNbDomainName`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netbios_domain_name: Option<String>,
+    /// `MsvAvDnsComputerName`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns_computer_name: Option<String>,
+    /// `MsvAvDnsDomainName`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns_domain_name: Option<String>,
+    /// `MsvAvDnsTreeName`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns_tree_name: Option<String>,
+    /// Major, minor and build: `10.0.20348`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_version: Option<String>,
+    /// `MsvAvTimestamp`: the host's clock, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_time: Option<Timestamp>,
+    /// The host's clock minus the middle of our exchange, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_skew_ms: Option<i64>,
+    /// `NegotiateFlags`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negotiate_flags: Option<u32>,
+    /// The message as sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Hex>,
+}
+
+impl Observation {
+    /// The start of a look at an endpoint: nothing seen yet.
+    #[must_use]
+    pub fn begin(ip: IpAddr, port: u16, seen_at: Timestamp) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            seen_at,
+            source: "scan".to_owned(),
+            scanner: concat!("rdprint/", env!("CARGO_PKG_VERSION")).to_owned(),
+            ip,
+            port,
+            status: Status::UnknownError,
+            stage: Stage::Connect,
+            error: None,
+            rtt_us: None,
+            anomalies: Vec::new(),
+            x224: None,
+            x224_first: None,
+            tls: None,
+            credssp: None,
+            ntlm: None,
+        }
+    }
+
+    /// An observation made of named facts, as [`FIELDS`] names them; for the examples inside fingerprints.
+    ///
+    /// # Errors
+    /// A name that is no field, or a value of the wrong type.
+    pub fn from_facts<'a>(
+        facts: impl IntoIterator<Item = (&'a String, &'a serde_json::Value)>,
+    ) -> Result<Self, String> {
+        let nowhere = Self::begin(IpAddr::from([127, 0, 0, 1]), 3389, Timestamp::UNIX_EPOCH);
+        let mut json = serde_json::to_value(nowhere).map_err(|error| error.to_string())?;
+        for (name, value) in facts {
+            let field = FIELDS.iter().find(|field| field.name == name).ok_or(format!("`{name}` is not a field"))?;
+            let mut place = &mut json;
+            for step in field.path.split('.') {
+                let (key, is_list) = step.strip_suffix("[]").map_or((step, false), |key| (key, !value.is_array()));
+                place = &mut place[key];
+                if is_list {
+                    if !place.is_array() {
+                        *place = serde_json::json!([{}]);
+                    }
+                    place = &mut place[0];
+                }
+            }
+            place.clone_from(value);
+        }
+        serde_json::from_value(json).map_err(|error| error.to_string())
+    }
+
+    /// Adds anomalies, keeping each once and the list's order.
+    pub fn note(&mut self, anomalies: impl IntoIterator<Item = Anomaly>) {
+        self.anomalies.extend(anomalies);
+        self.anomalies.sort_unstable();
+        self.anomalies.dedup();
+    }
+
+    /// Whether the TCP connection was established.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.stage > Stage::Connect
+    }
+
+    /// Whether the endpoint answered as an RDP server does.
+    #[must_use]
+    pub fn speaks_rdp(&self) -> bool {
+        let spoke = |x224: &X224| x224.answer.is_some_and(X224Answer::is_rdp);
+        self.x224.as_ref().is_some_and(spoke) || self.x224_first.as_ref().is_some_and(spoke)
+    }
+
+    /// The certificate that the endpoint itself presented.
+    #[must_use]
+    pub fn leaf(&self) -> Option<&Certificate> {
+        self.tls.as_ref()?.certificates.first()
+    }
+
+    /// The third part of the NTLM product version.
+    #[must_use]
+    pub fn ntlm_build(&self) -> Option<u32> {
+        self.ntlm.as_ref()?.product_version.as_ref()?.split('.').nth(2)?.parse().ok()
+    }
+}
+
+/// Seconds from 1601-01-01, where a FILETIME begins, to 1970-01-01.
+const FILETIME_TO_UNIX_SECONDS: i64 = 11_644_473_600;
+
+impl Ntlm {
+    /// The facts of a CHALLENGE as it came; `anomalies` takes what a calendar cannot hold.
+    #[must_use]
+    pub fn from_challenge(challenge: Challenge, raw: &[u8], anomalies: &mut Vec<Anomaly>) -> Self {
+        let system_time = challenge.timestamp.and_then(|filetime| {
+            let time = timestamp_from_filetime(filetime);
+            if time.is_none() {
+                anomalies.push(Anomaly::NtlmTimeOutOfRange);
+            }
+            time
+        });
+        Self {
+            target_name: challenge.target_name,
+            netbios_computer_name: challenge.netbios_computer_name,
+            netbios_domain_name: challenge.netbios_domain_name,
+            dns_computer_name: challenge.dns_computer_name,
+            dns_domain_name: challenge.dns_domain_name,
+            dns_tree_name: challenge.dns_tree_name,
+            product_version: challenge.version.map(|version| version.to_string()),
+            system_time,
+            clock_skew_ms: None,
+            negotiate_flags: Some(challenge.flags),
+            raw: Some(Hex(raw.to_vec())),
+        }
+    }
+}
+
+/// A FILETIME (100 ns since 1601-01-01 UTC, MS-DTYP 2.3.3) as a time, where the calendar reaches that far.
+fn timestamp_from_filetime(filetime: u64) -> Option<Timestamp> {
+    const TICKS_PER_SECOND: u64 = 10_000_000;
+    let seconds = i64::try_from(filetime / TICKS_PER_SECOND).ok()?.checked_sub(FILETIME_TO_UNIX_SECONDS)?;
+    let nanoseconds = i32::try_from(filetime % TICKS_PER_SECOND).ok()? * 100;
+    Timestamp::new(seconds, nanoseconds).ok()
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,16 @@
+//! The wire formats of the dialogue, without I/O: bytes in, values out.
+//!
+//! Every decoder takes what a host sent and returns what could be understood together with the [`Anomaly`]s met on
+//! the way; none panics, none allocates more than it was given. Nothing that follows the NTLM CHALLENGE can be
+//! encoded here: the type does not exist.
+
+mod anomaly;
+pub mod credssp;
+pub mod der;
+pub mod ntlm;
+mod reader;
+pub mod service;
+pub mod x224;
+pub mod x509;
+
+pub use anomaly::Anomaly;

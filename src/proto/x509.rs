@@ -1,0 +1,91 @@
+//! Takes an X.509 certificate (RFC 5280, section 4.1) apart without judging it.
+//!
+//! Full parsers refuse a certificate for one bad date; a scanner wants the name and the key all the same. This
+//! module only finds where each part stands, so that every part can be read on its own.
+
+use super::der::{self, BIT_STRING, INTEGER, SEQUENCE};
+
+/// The parts of a `TBSCertificate`, each a whole DER element; those after the first broken one are `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parts<'a> {
+    /// `version`: 1, 2 or 3; a certificate without the field is version 1.
+    pub version: Option<u8>,
+    /// `serialNumber`: the content octets of the INTEGER.
+    pub serial_number: Option<&'a [u8]>,
+    /// `signature`: an `AlgorithmIdentifier`.
+    pub signature: Option<&'a [u8]>,
+    /// `issuer`: a `Name`.
+    pub issuer: Option<&'a [u8]>,
+    /// `validity`.
+    pub validity: Option<&'a [u8]>,
+    /// `subject`: a `Name`.
+    pub subject: Option<&'a [u8]>,
+    /// `subjectPublicKeyInfo`.
+    pub subject_public_key_info: Option<&'a [u8]>,
+    /// `extensions`: the content of `[3]`, a SEQUENCE OF `Extension`.
+    pub extensions: Option<&'a [u8]>,
+}
+
+/// Splits a certificate; never fails, but may find nothing.
+#[must_use]
+pub fn split(certificate: &[u8]) -> Parts<'_> {
+    let mut parts = Parts::default();
+    // The option only ends the walk early: what was found before stays in `parts`.
+    let _end = fill(certificate, &mut parts);
+    parts
+}
+
+fn fill<'a>(mut certificate: &'a [u8], parts: &mut Parts<'a>) -> Option<()> {
+    let mut signed = der::read_tagged(&mut certificate, SEQUENCE)?.content;
+    let mut tbs = der::read_tagged(&mut signed, SEQUENCE)?.content;
+    parts.version = Some(match der::read_tagged(&mut tbs, der::context(0)) {
+        Some(explicit) => {
+            let mut inner = explicit.content;
+            der::read_tagged(&mut inner, INTEGER)?.content.first()?.saturating_add(1)
+        }
+        None => 1,
+    });
+    // Whatever stands where the serial number belongs is passed over, so that the names behind it are still found.
+    let serial = der::read(&mut tbs)?;
+    parts.serial_number = (serial.tag == INTEGER).then_some(serial.content);
+    parts.signature = Some(der::read_tagged(&mut tbs, SEQUENCE)?.whole);
+    parts.issuer = Some(der::read_tagged(&mut tbs, SEQUENCE)?.whole);
+    parts.validity = Some(der::read_tagged(&mut tbs, SEQUENCE)?.whole);
+    parts.subject = Some(der::read_tagged(&mut tbs, SEQUENCE)?.whole);
+    parts.subject_public_key_info = Some(der::read_tagged(&mut tbs, SEQUENCE)?.whole);
+    while !tbs.is_empty() {
+        let element = der::read(&mut tbs)?;
+        if element.tag == der::context(3) {
+            parts.extensions = Some(element.content);
+        }
+    }
+    Some(())
+}
+
+/// A public key as a certificate carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublicKey<'a> {
+    /// The content of the `AlgorithmIdentifier`: object identifier and parameters.
+    pub algorithm: &'a [u8],
+    /// The key's bits (RFC 8017 `RSAPublicKey`, or a point of RFC 5480).
+    pub key: &'a [u8],
+}
+
+/// Reads a `SubjectPublicKeyInfo`.
+#[must_use]
+pub fn public_key(mut subject_public_key_info: &[u8]) -> Option<PublicKey<'_>> {
+    let mut content = der::read_tagged(&mut subject_public_key_info, SEQUENCE)?.content;
+    let algorithm = der::read_tagged(&mut content, SEQUENCE)?.content;
+    let (unused_bits, key) = der::read_tagged(&mut content, BIT_STRING)?.content.split_first()?;
+    (*unused_bits == 0).then_some(PublicKey { algorithm, key })
+}
+
+/// The size in bits of the modulus of an `RSAPublicKey` (RFC 8017, A.1.1).
+#[must_use]
+pub fn rsa_modulus_bits(mut key: &[u8]) -> Option<usize> {
+    let mut content = der::read_tagged(&mut key, SEQUENCE)?.content;
+    let modulus = der::read_tagged(&mut content, INTEGER)?.content;
+    let first = modulus.iter().position(|octet| *octet != 0)?;
+    let significant = modulus.get(first..)?;
+    Some(significant.len() * 8 - significant.first()?.leading_zeros() as usize)
+}

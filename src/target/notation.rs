@@ -1,0 +1,99 @@
+//! How a target is written.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::IpNet;
+use thiserror::Error;
+
+use super::Range;
+
+/// An IPv6 range of more addresses than this is refused: nobody finishes counting through it.
+const MAX_IPV6_ADDRESSES: u128 = 1 << 20;
+
+/// Why a target was not understood; each message names the target and the way out.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TargetError {
+    /// It is none of the known notations.
+    #[error(
+        "target `{0}` is not an address, a prefix or a range; write it like 192.0.2.7, 192.0.2.0/24, \
+         192.0.2.1-192.0.2.9, 192.0.2.1-9 or 2001:db8::7"
+    )]
+    Notation(String),
+    /// Its prefix length is not possible for its family.
+    #[error("target `{0}` has an impossible prefix length; IPv4 takes /0 to /32, IPv6 /0 to /128")]
+    PrefixLength(String),
+    /// Its ends are of two families or in the wrong order.
+    #[error("range `{0}` must run from a lower to a higher address of the same family")]
+    Backwards(String),
+    /// It is an IPv6 range too large to enumerate.
+    #[error(
+        "target `{0}` holds {1} IPv6 addresses, too many to try one by one; name prefixes of /108 or longer, \
+         or single addresses"
+    )]
+    TooLarge(String, u128),
+}
+
+/// Reads an address, a CIDR prefix (host bits are ignored), a range `A-B`, or nmap's short IPv4 range `a.b.c.d-e`.
+pub fn parse(text: &str) -> Result<Range, TargetError> {
+    let text = text.trim();
+    let notation = || TargetError::Notation(text.to_owned());
+    let range = if let Some((address, _length)) = text.split_once('/') {
+        let address: IpAddr = address.parse().map_err(|_| notation())?;
+        let net: IpNet = text.parse().map_err(|_| TargetError::PrefixLength(text.to_owned()))?;
+        // A prefix of IPv4-mapped addresses keeps its family: only /96 and longer would be IPv4 in whole.
+        debug_assert_eq!(net.addr(), address);
+        Range::between(net.network(), net.broadcast()).ok_or_else(notation)?
+    } else if let Some((first, last)) = text.split_once('-') {
+        let first: IpAddr = first.trim().parse().map_err(|_| notation())?;
+        let last = range_end(first, last.trim()).ok_or_else(notation)?;
+        Range::between(first, last).ok_or_else(|| TargetError::Backwards(text.to_owned()))?
+    } else {
+        let address: IpAddr = text.parse().map_err(|_| notation())?;
+        Range::between(address, address).ok_or_else(notation)?
+    };
+    match range {
+        Range::V6(..) if range.count() > MAX_IPV6_ADDRESSES => {
+            Err(TargetError::TooLarge(text.to_owned(), range.count()))
+        }
+        _ => Ok(range),
+    }
+}
+
+/// The end of a range: a whole address, or the last number of an IPv4 address.
+fn range_end(first: IpAddr, last: &str) -> Option<IpAddr> {
+    if let (IpAddr::V4(first), Ok(number)) = (first, last.parse::<u8>()) {
+        let [a, b, c, _] = first.octets();
+        return Some(Ipv4Addr::new(a, b, c, number).into());
+    }
+    last.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_every_notation() {
+        let v4 = |first: [u8; 4], last: [u8; 4]| Ok(Range::V4(u32::from_be_bytes(first), u32::from_be_bytes(last)));
+        assert_eq!(parse("127.0.0.1"), v4([127, 0, 0, 1], [127, 0, 0, 1]));
+        assert_eq!(parse(" 127.0.1.77/24 "), v4([127, 0, 1, 0], [127, 0, 1, 255]));
+        assert_eq!(parse("127.0.0.9-127.0.1.2"), v4([127, 0, 0, 9], [127, 0, 1, 2]));
+        assert_eq!(parse("127.0.0.9-12"), v4([127, 0, 0, 9], [127, 0, 0, 12]));
+        assert_eq!(parse("::1-::3"), Ok(Range::V6(1, 3)));
+        assert_eq!(parse("::/108").map(Range::count), Ok(1 << 20));
+        assert_eq!(parse("::ffff:127.0.0.8"), v4([127, 0, 0, 8], [127, 0, 0, 8]));
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        assert!(matches!(parse("example.com"), Err(TargetError::Notation(_))));
+        assert!(matches!(parse(""), Err(TargetError::Notation(_))));
+        assert!(matches!(parse("127.0.0/24"), Err(TargetError::Notation(_))));
+        assert!(matches!(parse("127.0.0.0/33"), Err(TargetError::PrefixLength(_))));
+        assert!(matches!(parse("127.0.0.9-3"), Err(TargetError::Backwards(_))));
+        assert!(matches!(parse("127.0.0.9-::1"), Err(TargetError::Backwards(_))));
+        assert!(matches!(parse("127.0.0.9-300"), Err(TargetError::Notation(_))));
+        assert!(matches!(parse("::/64"), Err(TargetError::TooLarge(_, _))));
+        assert!(matches!(parse("::/0"), Err(TargetError::TooLarge(_, _))));
+    }
+}

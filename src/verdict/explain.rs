@@ -1,0 +1,169 @@
+//! A record told as a note: for a colleague, and fit to be quoted to a customer.
+
+use std::fmt::{self, Write as _};
+
+use super::Record;
+use crate::fingerprint::{Confidence, Fingerprint, FingerprintSet, Match, Side};
+use crate::observe::{KeyPossession, Observation, Status};
+use crate::proto::x224::failure_name;
+use crate::visible::visible;
+
+/// What was seen at the endpoint, what it resembles, and how far that can be trusted. Foreign text in it is made
+/// visible, so that no host can add lines of its own.
+#[must_use]
+pub fn explain(record: &Record, fingerprints: &FingerprintSet) -> String {
+    let mut note = String::new();
+    // Writing into a String cannot fail.
+    let _infallible = write_note(&mut note, record, fingerprints);
+    note
+}
+
+fn write_note(note: &mut String, record: &Record, fingerprints: &FingerprintSet) -> fmt::Result {
+    let observation = &record.observation;
+    let (ip, port) = (observation.ip, observation.port);
+    writeln!(note, "{}", std::net::SocketAddr::new(ip, port))?;
+    writeln!(
+        note,
+        "  Seen {:.0} by {} (source: {})",
+        observation.seen_at,
+        visible(&observation.scanner),
+        visible(&observation.source)
+    )?;
+    writeln!(note, "\n  What it showed")?;
+    write_dialogue(note, observation)?;
+    write_names(note, observation)?;
+    write_certificate(note, observation)?;
+    for (name, value) in &record.traits {
+        writeln!(note, "    Trait {name}: {value}")?;
+    }
+    if !observation.anomalies.is_empty() {
+        let words: Vec<&str> = observation.anomalies.iter().map(|anomaly| <&str>::from(*anomaly)).collect();
+        writeln!(note, "    Oddities: {}", words.join(", "))?;
+    }
+    writeln!(note, "\n  What it resembles")?;
+    if record.matches.is_empty() {
+        writeln!(note, "    No known image. That is no statement about the host's owner or use.")?;
+    }
+    for found in &record.matches {
+        write_match(note, found, fingerprints.get(&found.fingerprint_id))?;
+    }
+    writeln!(note, "\n  Compared with fingerprint set {:.16}…", record.fingerprint_set)
+}
+
+fn write_dialogue(note: &mut String, observation: &Observation) -> fmt::Result {
+    let Observation { status, stage, .. } = observation;
+    match (status, &observation.error) {
+        (Status::Success, _) => {
+            writeln!(note, "    Dialogue: complete as far as {stage}, where it ends without a logon")?;
+        }
+        (_, Some(error)) => writeln!(note, "    Dialogue: ended at {stage} with {status}: {}", visible(error))?,
+        (_, None) => writeln!(note, "    Dialogue: ended at {stage} with {status}")?,
+    }
+    for (label, answer) in [("First answer", &observation.x224_first), ("Security protocol", &observation.x224)] {
+        let Some(answer) = answer else { continue };
+        if let Some(code) = answer.failure_code {
+            let name = failure_name(code).unwrap_or("a code that the specification does not name");
+            writeln!(note, "    {label}: refused with {code}, {name}")?;
+        } else if let Some(selected) = &answer.selected_protocol {
+            writeln!(note, "    {label}: {selected}")?;
+        } else if let Some(kind) = answer.answer {
+            writeln!(note, "    {label}: none selected ({kind})")?;
+        }
+    }
+    let Some(tls) = &observation.tls else { return Ok(()) };
+    if let (Some(version), Some(suite)) = (&tls.version, &tls.cipher_suite) {
+        writeln!(note, "    TLS: {version}, {suite}")?;
+    }
+    let possession = match tls.key_possession {
+        KeyPossession::Proven => "the host holds the certificate's private key",
+        KeyPossession::Failed => {
+            "the host does NOT hold the certificate's private key: it shows somebody else's certificate"
+        }
+        KeyPossession::Unsupported => "not verifiable here (the key or algorithm is outside what rdprint checks)",
+        KeyPossession::NotTested => "not tested",
+    };
+    writeln!(note, "    Key: {possession}")
+}
+
+fn write_names(note: &mut String, observation: &Observation) -> fmt::Result {
+    let Some(ntlm) = &observation.ntlm else { return Ok(()) };
+    let names = [
+        ("computer (NetBIOS)", &ntlm.netbios_computer_name),
+        ("computer (DNS)", &ntlm.dns_computer_name),
+        ("domain (DNS)", &ntlm.dns_domain_name),
+        ("forest (DNS)", &ntlm.dns_tree_name),
+    ];
+    for (label, name) in names {
+        if let Some(name) = name {
+            writeln!(note, "    NTLM {label}: {}", visible(name))?;
+        }
+    }
+    // The version is self-declared, and one build may belong to a server and a client product.
+    if let Some(version) = &ntlm.product_version {
+        writeln!(note, "    NTLM version: {}, as declared; not a product name", visible(version))?;
+    }
+    match (ntlm.system_time, ntlm.clock_skew_ms) {
+        (Some(time), Some(skew)) => writeln!(note, "    Host's clock: {time:.0}, {skew} ms against ours"),
+        (Some(time), None) => writeln!(note, "    Host's clock: {time:.0}"),
+        _ => Ok(()),
+    }
+}
+
+fn write_certificate(note: &mut String, observation: &Observation) -> fmt::Result {
+    let Some(leaf) = observation.leaf() else { return Ok(()) };
+    if let Some(subject) = &leaf.subject {
+        let issued = match leaf.self_signed {
+            Some(true) => "self-issued".to_owned(),
+            _ => format!("issued by {}", visible(leaf.issuer.as_deref().unwrap_or("an issuer that cannot be read"))),
+        };
+        writeln!(note, "    Certificate: {}, {issued}", visible(subject))?;
+    }
+    if let (Some(from), Some(to)) = (leaf.not_before, leaf.not_after) {
+        writeln!(note, "    Valid: {from:.0} to {to:.0}")?;
+    }
+    if let Some(hash) = &leaf.sha256 {
+        writeln!(note, "    SHA-256: {hash}")?;
+    }
+    leaf.parse_error.as_ref().map_or(Ok(()), |error| writeln!(note, "    Certificate parts that {error}"))
+}
+
+fn write_match(note: &mut String, found: &Match, fingerprint: Option<&Fingerprint>) -> fmt::Result {
+    let Match { fingerprint_id, class, confidence, evidence } = found;
+    let name = fingerprint.map_or(fingerprint_id.as_str(), |fingerprint| fingerprint.name.as_str());
+    writeln!(note, "    {name} ({fingerprint_id}; class {class}; {confidence})")?;
+    for piece in evidence {
+        let side = if piece.side == Side::For { "for" } else { "against" };
+        let facts: Vec<String> =
+            piece.facts.iter().map(|(field, value)| format!("{field} = {}", visible(value))).collect();
+        writeln!(note, "      {side}: {}", facts.join(", "))?;
+    }
+    match confidence {
+        Confidence::Contradicted => writeln!(
+            note,
+            "      Fair wording: This host shows the name of a known image, but other facts contradict that it is a copy of \
+             it. Names are self-declared. Do not act on this match alone."
+        )?,
+        Confidence::Weak | Confidence::Supported => {
+            let source = fingerprint.and_then(|fingerprint| fingerprint.sources.first());
+            let source = source.map_or_else(|| "no source given".to_owned(), ToString::to_string);
+            let own = fingerprint.and_then(|fingerprint| fingerprint.wording.clone());
+            writeln!(note, "      Fair wording: {}", own.unwrap_or_else(|| class.wording(name, &source)).trim())?;
+            if *confidence == Confidence::Weak {
+                writeln!(note, "      The name is self-declared and nothing else was found to bear it out.")?;
+            }
+        }
+    }
+    let Some(fingerprint) = fingerprint else { return Ok(()) };
+    for caution in &fingerprint.false_positives {
+        writeln!(note, "      Caution: {}", caution.trim())?;
+    }
+    for source in &fingerprint.sources {
+        writeln!(
+            note,
+            "      Source: {source}: {}{}",
+            source.title,
+            source.url.as_ref().map_or(String::new(), |url| format!(" <{url}>"))
+        )?;
+    }
+    Ok(())
+}

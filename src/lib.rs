@@ -3,9 +3,13 @@
 //!
 //! `ARCHITECTURE.md` shows the rooms of the house; each module imports only from those below it.
 
+pub mod command;
 pub mod fingerprint;
 pub mod observe;
+pub mod output;
+pub mod probe;
 pub mod proto;
+pub mod scan;
 pub mod target;
 pub mod verdict;
 pub mod visible;

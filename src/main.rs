@@ -1,3 +1,16 @@
-//! The program; its commands come with the next rooms.
+//! Arguments → command → exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use rdprint::command::Cli;
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(failure) => {
+            eprintln!("rdprint: {failure}");
+            ExitCode::from(failure.exit.code())
+        }
+    }
+}

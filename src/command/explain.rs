@@ -1,0 +1,58 @@
+//! `rdprint explain`: records told as notes.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::{Exit, Failure, fingerprints};
+use crate::verdict::{Record, explain};
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainFlags {
+    /// Records as rdprint writes them (JSON Lines); `-` is standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    file: PathBuf,
+
+    /// Add the fingerprints in DIR to those of rdprint; may be repeated
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    fingerprints: Vec<PathBuf>,
+}
+
+/// Judges every record anew with today's fingerprints and prints its note. Lines that are no records are named and
+/// passed over.
+pub(super) fn run(flags: &ExplainFlags) -> Result<Exit, Failure> {
+    let set = fingerprints::load(&flags.fingerprints)?;
+    let name = flags.file.display();
+    let unreadable = |error: io::Error| Failure::usage(format!("`{name}` cannot be read: {error}"));
+    let reader: Box<dyn BufRead> = if flags.file.as_os_str() == "-" {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(BufReader::new(File::open(&flags.file).map_err(unreadable)?))
+    };
+    let mut out = io::stdout().lock();
+    let mut exit = Exit::Done;
+    for (position, line) in reader.lines().enumerate() {
+        let line = line.map_err(unreadable)?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let record: Record = match serde_json::from_str(&line) {
+            Ok(record) => record,
+            Err(error) => {
+                let line = position + 1;
+                eprintln!("{name}:{line}: this is no rdprint record ({error}); explain reads the JSON Lines of scan");
+                exit = Exit::Skipped;
+                continue;
+            }
+        };
+        let note = explain(&Record::judge(record.observation, &set), &set);
+        match writeln!(out, "{note}") {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(exit),
+            Err(error) => return Err(Failure::own_fault(format!("standard output cannot be written: {error}"))),
+            Ok(()) => {}
+        }
+    }
+    Ok(exit)
+}

@@ -1,0 +1,160 @@
+//! CSV per RFC 4180: UTF-8, CRLF, one row per record, columns from the field table.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use csv::{Terminator, Writer, WriterBuilder};
+use strum::{Display, EnumString, IntoStaticStr};
+use thiserror::Error;
+
+use super::Sink;
+use crate::observe::Value;
+use crate::verdict::{Column, Record, columns};
+
+/// The last column of every CSV: whether cells were neutralised.
+pub const CSV_CELLS: &str = "csv_cells";
+
+/// What was done to text that a host controls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+pub enum CellText {
+    /// Text that a spreadsheet would run as a formula has a `'` before it; see [`neutralise`].
+    #[default]
+    Neutralised,
+    /// As the host sent it.
+    Raw,
+}
+
+/// How CSV is to be written.
+#[derive(Clone)]
+pub struct CsvOptions {
+    /// The columns, in their order.
+    pub columns: Vec<Column>,
+    /// What is done to foreign text.
+    pub cells: CellText,
+}
+
+impl Default for CsvOptions {
+    fn default() -> Self {
+        Self { columns: columns().filter(|column| column.default()).collect(), cells: CellText::default() }
+    }
+}
+
+/// A name in `--fields` that is none.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{name}` is no field; did you mean `{nearest}`? `rdprint scan --list-fields` lists them all")]
+pub struct FieldsError {
+    name: String,
+    nearest: &'static str,
+}
+
+/// Reads a list of field names; `default` and `all` stand for the lists that they name. Each column comes once.
+pub fn choose_columns(names: &[String]) -> Result<Vec<Column>, FieldsError> {
+    let mut chosen: Vec<Column> = Vec::new();
+    for name in names.iter().map(|name| name.trim()) {
+        let group: Vec<Column> = match name {
+            "all" => columns().collect(),
+            "default" => columns().filter(|column| column.default()).collect(),
+            name => columns().filter(|column| column.name() == name).collect(),
+        };
+        if group.is_empty() && name != CSV_CELLS {
+            let known = columns().map(Column::name);
+            let nearest = known.min_by_key(|known| strsim::damerau_levenshtein(known, name)).unwrap_or_default();
+            return Err(FieldsError { name: name.to_owned(), nearest });
+        }
+        for column in group {
+            if chosen.iter().all(|other| other.name() != column.name()) {
+                chosen.push(column);
+            }
+        }
+    }
+    Ok(chosen)
+}
+
+/// Writes records as CSV.
+pub struct CsvSink<W: Write> {
+    writer: Writer<W>,
+    options: CsvOptions,
+}
+
+impl<W: Write> CsvSink<W> {
+    /// Into `out`; writes the header.
+    pub fn new(out: W, options: CsvOptions) -> io::Result<Self> {
+        let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
+        let header = options.columns.iter().map(|column| column.name()).chain([CSV_CELLS]);
+        writer.write_record(header)?;
+        writer.flush()?;
+        Ok(Self { writer, options })
+    }
+}
+
+impl<W: Write> Sink for CsvSink<W> {
+    fn write(&mut self, record: &Record) -> io::Result<()> {
+        let CsvOptions { columns, cells } = &self.options;
+        for column in columns {
+            let cell = column.get(record).map_or(Cow::Borrowed(""), Value::into_cell);
+            let is_foreign = column.kind().is_peer_controlled();
+            let cell = if is_foreign && *cells == CellText::Neutralised { neutralise(cell) } else { cell };
+            self.writer.write_field(cell.as_bytes())?;
+        }
+        self.writer.write_field(<&str>::from(*cells))?;
+        self.writer.write_record(None::<&[u8]>)?;
+        self.writer.flush()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// Puts a `'` before text whose first character would make a spreadsheet run it, and before text that begins with a
+/// `'` itself, so that [`restore`] can undo it exactly.
+#[must_use]
+pub fn neutralise(cell: Cow<'_, str>) -> Cow<'_, str> {
+    const TRIGGERS: [char; 12] = ['=', '+', '-', '@', '\t', '\r', '\n', '\'', '＝', '＋', '－', '＠'];
+    if cell.starts_with(TRIGGERS) { Cow::Owned(format!("'{cell}")) } else { cell }
+}
+
+/// The text that [`neutralise`] was given.
+#[must_use]
+pub fn restore(cell: &str) -> &str {
+    cell.strip_prefix('\'').unwrap_or(cell)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neutralising_can_be_undone_exactly() {
+        for text in ["=1+1", "+A", "-1", "@x", "\tx", "\rx", "\nx", "'", "''=", "＝x", "＠", "WIN-X", "", " =1", "a'b"]
+        {
+            let cell = neutralise(text.into());
+            assert_eq!(restore(&cell), text);
+            assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']), "{cell:?}");
+        }
+        assert_eq!(neutralise("WIN-X".into()), "WIN-X");
+        assert_eq!(neutralise("'=".into()), "''=");
+    }
+
+    #[test]
+    fn chooses_columns_by_name_and_group() {
+        let names = |list: &[&str]| {
+            let list: Vec<String> = list.iter().map(|name| (*name).to_owned()).collect();
+            choose_columns(&list).map(|columns| columns.iter().map(|column| column.name()).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&["ip", " port ", "ip"]), Ok(vec!["ip", "port"]));
+        let default = names(&["default"]).unwrap();
+        assert!(names(&["default", "ntlm_build"]).unwrap().len() == default.len() + 1);
+        let error = names(&["cert_sha265"]).unwrap_err();
+        assert_eq!(error, FieldsError { name: "cert_sha265".to_owned(), nearest: "cert_sha256" });
+    }
+
+    #[test]
+    fn the_default_columns_let_a_csv_be_judged_again() {
+        let default: Vec<&str> = CsvOptions::default().columns.iter().map(|column| column.name()).collect();
+        for needed in ["ip", "port", "seen_at", "cert_der", "ntlm_raw", "x224_raw", "anomalies", "key_possession"] {
+            assert!(default.contains(&needed), "{needed}");
+        }
+    }
+}

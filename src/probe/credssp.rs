@@ -1,0 +1,103 @@
+//! The CredSSP step: one NEGOTIATE, one CHALLENGE, and no more.
+
+use jiff::Timestamp;
+
+use super::tls::Session;
+use super::wire::{Fault, Wire};
+use crate::observe::{Anomaly, Credssp, Hex, Ntlm, Observation, Status};
+use crate::proto::credssp::{self, MAX_LENGTH, TsRequest};
+use crate::proto::{der, ntlm};
+
+/// The bytes of the answer and the times around it; filled as they come.
+#[derive(Default)]
+pub(super) struct Exchange {
+    raw: Vec<u8>,
+    sent: Option<Timestamp>,
+    received: Option<Timestamp>,
+}
+
+impl Exchange {
+    pub(super) async fn run(&mut self, session: &mut Session, wire: &mut Wire) -> Result<(), Fault> {
+        self.sent = Some(Timestamp::now());
+        session.send(wire, &credssp::encode(&ntlm::negotiate())).await?;
+        loop {
+            match der::total_length(&self.raw) {
+                None => return Err(not_ts_request()),
+                Some(_) if self.raw.first().is_some_and(|tag| *tag != der::SEQUENCE) => return Err(not_ts_request()),
+                Some(Some(length)) if length > MAX_LENGTH => {
+                    let error = format!("a TSRequest of {length} bytes is beyond what is read");
+                    return Err(Fault::new(Status::ProtocolError, error).with(Anomaly::TsRequestMalformed));
+                }
+                Some(Some(length)) if self.raw.len() >= length => return Ok(()),
+                Some(_) => {
+                    let is_open = session.receive(wire, &mut self.raw, MAX_LENGTH).await?;
+                    self.received = Some(Timestamp::now());
+                    if !is_open {
+                        return Err(self.closed());
+                    }
+                }
+            }
+        }
+    }
+
+    fn closed(&self) -> Fault {
+        if self.raw.is_empty() {
+            Fault::new(Status::ConnectionClosed, "the host closed the connection instead of sending a challenge")
+        } else {
+            let error = "the host closed the connection in the middle of its TSRequest";
+            Fault::new(Status::ConnectionClosed, error).with(Anomaly::TruncatedAnswer)
+        }
+    }
+
+    /// Reads the facts out of whatever has come, complete or not.
+    pub(super) fn read_into(&self, seen: &mut Observation) -> Result<(), Fault> {
+        if self.raw.is_empty() {
+            return Ok(());
+        }
+        let (request, mut anomalies) = credssp::decode(&self.raw).unwrap_or_default();
+        let TsRequest { version, tokens, error_code } = request;
+        // An envelope that broke off has no token, but the challenge in it can still be found by its signature.
+        let challenge = tokens.iter().copied().chain([self.raw.as_slice()]).find_map(ntlm::find_challenge);
+        let decoded = challenge.and_then(|(message, wrapped)| {
+            let (challenge, found) = ntlm::decode_challenge(message)?;
+            Some((message, wrapped && !tokens.is_empty(), challenge, found))
+        });
+        let has_challenge = decoded.is_some();
+        if let Some((message, wrapped, challenge, found)) = decoded {
+            anomalies.extend(found);
+            if wrapped {
+                anomalies.push(Anomaly::NtlmWrapped);
+            }
+            let mut ntlm = Ntlm::from_challenge(challenge, message, &mut anomalies);
+            ntlm.clock_skew_ms = ntlm.system_time.zip(self.midpoint()).map(|(host, ours)| milliseconds(host, ours));
+            seen.ntlm = Some(ntlm);
+        }
+        let raw = (!has_challenge).then(|| Hex(self.raw.clone()));
+        seen.credssp = Some(Credssp { version, error_code, raw });
+        seen.note(anomalies);
+        match error_code {
+            _ if has_challenge => Ok(()),
+            Some(code) => {
+                Err(Fault::new(Status::ApplicationError, format!("CredSSP refused with NTSTATUS {code:#010x}")))
+            }
+            None => {
+                let error = "the CredSSP answer holds no NTLM challenge";
+                Err(Fault::new(Status::ProtocolError, error).with(Anomaly::NotNtlmChallenge))
+            }
+        }
+    }
+
+    /// The middle of the exchange by our clock: the best guess of when the host read its own.
+    fn midpoint(&self) -> Option<Timestamp> {
+        let (sent, received) = (self.sent?, self.received?);
+        sent.checked_add(received.duration_since(sent) / 2).ok()
+    }
+}
+
+fn not_ts_request() -> Fault {
+    Fault::new(Status::ProtocolError, "the CredSSP answer is not a TSRequest").with(Anomaly::NotTsRequest)
+}
+
+fn milliseconds(host: Timestamp, ours: Timestamp) -> i64 {
+    i64::try_from(host.duration_since(ours).as_millis()).unwrap_or(i64::MAX)
+}

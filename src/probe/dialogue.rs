@@ -1,0 +1,158 @@
+//! The steps in their order, under one deadline.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::negotiation::{self, Agreed};
+use super::wire::{ConnectError, Fault, Wire};
+use super::{LocalFault, Prober, credssp};
+use crate::observe::{Observation, Stage, Status};
+use crate::proto::x224::Protocols;
+
+/// What the first Connection Request offers; a Windows host with NLA chooses CredSSP from it.
+const OFFER: Protocols = Protocols::SSL.and(Protocols::HYBRID).and(Protocols::HYBRID_EX);
+
+pub(super) async fn run(prober: &Prober, endpoint: SocketAddr) -> Result<Observation, LocalFault> {
+    let seen = Observation::begin(endpoint.ip(), endpoint.port(), Timestamp::now());
+    let deadline = Instant::now() + prober.settings.deadline;
+    let mut dialogue = Dialogue { prober, endpoint, deadline, seen };
+    let ended = dialogue.speak().await?;
+    let mut seen = dialogue.seen;
+    match ended {
+        Ok(()) => seen.status = Status::Success,
+        Err(Fault { status, error, anomaly }) => {
+            seen.status = status;
+            seen.error = Some(error);
+            seen.note(anomaly);
+        }
+    }
+    Ok(seen)
+}
+
+struct Dialogue<'a> {
+    prober: &'a Prober,
+    endpoint: SocketAddr,
+    deadline: Instant,
+    seen: Observation,
+}
+
+impl Dialogue<'_> {
+    async fn speak(&mut self) -> Result<Result<(), Fault>, LocalFault> {
+        let mut wire = match self.connect().await? {
+            Ok(wire) => wire,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        self.seen.stage = Stage::X224;
+        let agreed = match self.negotiate(&mut wire, OFFER).await {
+            Ok(Agreed::AskAgainFor(wanted)) => {
+                wire.close().await;
+                self.seen.x224_first = self.seen.x224.take();
+                match self.ask_again(wanted).await? {
+                    Ok((second, agreed)) => {
+                        wire = second;
+                        agreed
+                    }
+                    Err(fault) => return Ok(Err(fault)),
+                }
+            }
+            Ok(Agreed::On(protocol)) => protocol,
+            Err(fault) => {
+                wire.close().await;
+                return Ok(Err(fault));
+            }
+        };
+        let ended = if agreed.starts_tls() { self.speak_tls(&mut wire, agreed).await } else { Ok(()) };
+        wire.close().await;
+        Ok(ended)
+    }
+
+    async fn connect(&mut self) -> Result<Result<Wire, Fault>, LocalFault> {
+        let start = Instant::now();
+        let limit = self.time_left().min(self.prober.settings.connect_timeout);
+        match Wire::connect(self.endpoint, limit).await {
+            Ok(wire) => {
+                self.seen.rtt_us = u64::try_from(start.elapsed().as_micros()).ok();
+                Ok(Ok(wire))
+            }
+            Err(ConnectError::Host(fault)) => Ok(Err(fault)),
+            Err(ConnectError::Local(fault)) => Err(fault),
+        }
+    }
+
+    async fn negotiate(&mut self, wire: &mut Wire, offer: Protocols) -> Result<Agreed, Fault> {
+        let mut exchange = negotiation::Exchange::offering(offer);
+        let cookie = self.prober.settings.cookie.as_str();
+        let result = self.within_step(exchange.run(wire, cookie)).await;
+        self.seen.x224 = Some(exchange.facts);
+        self.seen.note(exchange.anomalies);
+        result
+    }
+
+    /// The second try, on a connection of its own and not at once.
+    async fn ask_again(&mut self, wanted: Protocols) -> Result<Result<(Wire, Protocols), Fault>, LocalFault> {
+        tokio::time::sleep(self.prober.settings.pause).await;
+        let waiting = Instant::now();
+        self.prober.pace.admit().await;
+        self.deadline += waiting.elapsed();
+        let mut wire = match self.connect().await? {
+            Ok(wire) => wire,
+            Err(fault) => {
+                let error = format!("second connection: {}", fault.error);
+                return Ok(Err(Fault { error, ..fault }));
+            }
+        };
+        match self.negotiate(&mut wire, wanted).await {
+            Ok(Agreed::On(protocol)) => Ok(Ok((wire, protocol))),
+            Ok(Agreed::AskAgainFor(other)) => {
+                wire.close().await;
+                let error = format!("the server was offered {wanted} as it asked, and then asked for {other}");
+                Ok(Err(Fault::new(Status::ApplicationError, error)))
+            }
+            Err(fault) => {
+                wire.close().await;
+                Ok(Err(fault))
+            }
+        }
+    }
+
+    async fn speak_tls(&mut self, wire: &mut Wire, agreed: Protocols) -> Result<(), Fault> {
+        self.seen.stage = Stage::Tls;
+        let mut session = self.prober.tls.session(self.endpoint.ip())?;
+        let mut result = self.within_step(session.handshake(wire)).await;
+        let (tls, anomalies) = session.facts();
+        self.seen.tls = Some(tls);
+        self.seen.note(anomalies);
+        if result.is_ok() {
+            if agreed.starts_credssp() {
+                self.seen.stage = Stage::Credssp;
+                let mut exchange = credssp::Exchange::default();
+                let sent = self.within_step(exchange.run(&mut session, wire)).await;
+                let read = exchange.read_into(&mut self.seen);
+                // What broke the exchange off explains more than what is then missing from it.
+                result = sent.and(read);
+            }
+            // A host that has stopped reading must not hold us; the goodbye is a courtesy.
+            let _courtesy = self
+                .within_step(async {
+                    session.close(wire).await;
+                    Ok(())
+                })
+                .await;
+        }
+        result
+    }
+
+    fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    async fn within_step<T>(&self, step: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        let limit = self.time_left().min(self.prober.settings.step_timeout);
+        tokio::time::timeout(limit, step)
+            .await
+            .unwrap_or_else(|_elapsed| Err(Fault::new(Status::IoTimeout, "no complete answer in the time allowed")))
+    }
+}

@@ -1,0 +1,270 @@
+//! The TLS step: the only place that knows rustls.
+//!
+//! The verifier accepts every certificate, even bytes that are none, and keeps what it was shown in a slot of its
+//! own, so that the chain survives whatever fails later. The connection is driven by hand rather than through
+//! an adapter, because an adapter drops the state of a failed handshake.
+
+use std::io::{Read, Write};
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, InvalidMessage, SignatureScheme};
+
+use super::possession;
+use super::wire::{CHUNK, Fault, Wire};
+use crate::observe::{Anomaly, Certificate, KeyPossession, Status, Tls};
+
+/// First bytes of TLS records (RFC 8446, 5.1).
+const CONTENT_TYPES: RangeInclusive<u8> = 20..=23;
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Client {
+    config: ClientConfig,
+}
+
+impl Client {
+    pub(super) fn new() -> Self {
+        let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+        #[expect(clippy::expect_used, reason = "ring's own suites always fit rustls's own versions; tests run this")]
+        let builder = builder.with_safe_default_protocol_versions().expect("ring supports the default versions");
+        let observer = Arc::new(Observer::default());
+        let mut config = builder.dangerous().with_custom_certificate_verifier(observer).with_no_client_auth();
+        // A resumed session would show no certificate.
+        config.resumption = Resumption::disabled();
+        config.enable_sni = false;
+        Self { config }
+    }
+
+    pub(super) fn session(&self, ip: IpAddr) -> Result<Session, Fault> {
+        let observer = Arc::new(Observer::default());
+        let mut config = self.config.clone();
+        config.dangerous().set_certificate_verifier(observer.clone());
+        let name = ServerName::IpAddress(ip.into());
+        let connection = ClientConnection::new(Arc::new(config), name)
+            .map_err(|error| Fault::new(Status::HandshakeError, error.to_string()))?;
+        Ok(Session { connection, observer, alert: None, starts_like_tls: None })
+    }
+}
+
+/// One TLS connection.
+pub(super) struct Session {
+    connection: ClientConnection,
+    observer: Arc<Observer>,
+    alert: Option<String>,
+    starts_like_tls: Option<bool>,
+}
+
+impl Session {
+    /// Speaks until the handshake is complete. The client's last flight may still wait to be written, so that it
+    /// leaves together with the first data.
+    pub(super) async fn handshake(&mut self, wire: &mut Wire) -> Result<(), Fault> {
+        while self.connection.is_handshaking() {
+            self.flush(wire).await?;
+            self.receive_records(wire).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn send(&mut self, wire: &mut Wire, message: &[u8]) -> Result<(), Fault> {
+        self.connection
+            .writer()
+            .write_all(message)
+            .map_err(|error| Fault::new(Status::UnknownError, error.to_string()))?;
+        self.flush(wire).await
+    }
+
+    /// Waits for application data and appends it to `buffer`, at most up to `limit` bytes in all.
+    /// Returns `false` when the host has closed and nothing more will come.
+    pub(super) async fn receive(&mut self, wire: &mut Wire, buffer: &mut Vec<u8>, limit: usize) -> Result<bool, Fault> {
+        let mut is_open = true;
+        loop {
+            let before = buffer.len();
+            let room = limit.saturating_sub(before) as u64;
+            // WouldBlock only says that there is no more for now; an end without close_notify is an end all the same.
+            let _no_more_now = self.connection.reader().take(room).read_to_end(buffer);
+            // The last data and the goodbye often come together, so the data is looked for even after the end.
+            if buffer.len() > before {
+                return Ok(true);
+            }
+            if !is_open {
+                return Ok(false);
+            }
+            is_open = self.receive_records(wire).await?;
+        }
+    }
+
+    /// Says goodbye as TLS wants it.
+    pub(super) async fn close(&mut self, wire: &mut Wire) {
+        self.connection.send_close_notify();
+        // The host may have gone already.
+        let _best_effort = self.flush(wire).await;
+    }
+
+    /// What the handshake has shown so far.
+    pub(super) fn facts(&self) -> (Tls, Vec<Anomaly>) {
+        let seen = self.observer.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let certificates: Vec<Certificate> = seen.chain.iter().map(|der| Certificate::from_der(der)).collect();
+        let is_malformed = certificates.iter().any(|certificate| certificate.parse_error.is_some());
+        let tls = Tls {
+            version: self.connection.protocol_version().map(|version| match version {
+                rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3".to_owned(),
+                _ => "TLSv1.2".to_owned(),
+            }),
+            cipher_suite: self.connection.negotiated_cipher_suite().map(|suite| {
+                // rustls spells TLS 1.3 suites its own way; IANA calls them all TLS_….
+                suite.suite().as_str().unwrap_or("unknown").replace("TLS13_", "TLS_")
+            }),
+            key_exchange_group: self
+                .connection
+                .negotiated_key_exchange_group()
+                .map(|group| format!("{:?}", group.name()).to_lowercase()),
+            alert: self.alert.clone(),
+            key_possession: seen.possession,
+            certificates,
+        };
+        (tls, if is_malformed { vec![Anomaly::CertificateMalformed] } else { Vec::new() })
+    }
+
+    async fn flush(&mut self, wire: &mut Wire) -> Result<(), Fault> {
+        let mut flight = Vec::new();
+        while self.connection.wants_write() {
+            self.connection
+                .write_tls(&mut flight)
+                .map_err(|error| Fault::new(Status::UnknownError, error.to_string()))?;
+        }
+        if flight.is_empty() { Ok(()) } else { wire.write(&flight).await }
+    }
+
+    /// Reads what has come and lets rustls work on it. Returns `false` when the host has closed.
+    async fn receive_records(&mut self, wire: &mut Wire) -> Result<bool, Fault> {
+        let Self { connection, starts_like_tls, .. } = self;
+        let outcome = wire
+            .read(CHUNK, |bytes| {
+                // rustls waits for a whole record whatever its first byte, which plain text never becomes.
+                let looks_right = bytes.first().is_none_or(|byte| CONTENT_TYPES.contains(byte));
+                starts_like_tls.get_or_insert(looks_right).then(|| process(connection, bytes))
+            })
+            .await?;
+        let Some(outcome) = outcome else {
+            return Err(
+                Fault::new(Status::ProtocolError, "what followed the negotiation is not TLS").with(Anomaly::NotTls)
+            );
+        };
+        match outcome {
+            Ok(is_open) if is_open || !self.connection.is_handshaking() => Ok(is_open),
+            Ok(_closed) => Err(Fault::closed()),
+            Err(error) => {
+                // rustls has prepared the alert that tells the host what is wrong; whether it arrives is not our matter.
+                let _best_effort = self.flush(wire).await;
+                Err(self.fault(&error))
+            }
+        }
+    }
+
+    fn fault(&mut self, error: &Error) -> Fault {
+        let fault = Fault::new(Status::HandshakeError, error.to_string());
+        match error {
+            Error::AlertReceived(alert) => {
+                self.alert = Some(snake_case(&format!("{alert:?}")));
+                fault
+            }
+            Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge) => fault.with(Anomaly::TlsMessageTooLarge),
+            _ => fault,
+        }
+    }
+}
+
+/// Hands all bytes to rustls; `Ok(false)` at the end of the stream.
+fn process(connection: &mut ClientConnection, mut bytes: &[u8]) -> Result<bool, Error> {
+    let is_open = !bytes.is_empty();
+    while !bytes.is_empty() {
+        // Reading from a slice cannot fail but for a full buffer, which processing empties.
+        let taken = connection.read_tls(&mut bytes).map_err(|error| Error::General(error.to_string()))?;
+        let state = connection.process_new_packets()?;
+        if taken == 0 || state.peer_has_closed() {
+            return Ok(false);
+        }
+    }
+    Ok(is_open)
+}
+
+/// `HandshakeFailure` → `handshake_failure`, as RFC 8446 writes alerts.
+fn snake_case(camel: &str) -> String {
+    let mut snake = String::new();
+    for character in camel.chars() {
+        if character.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(character.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// What one connection's verifier was shown.
+#[derive(Debug, Default)]
+struct Seen {
+    chain: Vec<Vec<u8>>,
+    possession: KeyPossession,
+}
+
+/// A verifier that watches and never refuses.
+#[derive(Debug, Default)]
+struct Observer {
+    seen: Mutex<Seen>,
+}
+
+impl Observer {
+    fn check(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> HandshakeSignatureValid {
+        let possession = possession::check(certificate, signed.scheme.into(), message, signed.signature());
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).possession = possession;
+        HandshakeSignatureValid::assertion()
+    }
+}
+
+impl ServerCertVerifier for Observer {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let chain = std::iter::once(end_entity).chain(intermediates).map(|der| der.to_vec()).collect();
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).chain = chain;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(self.check(message, certificate, signed))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(self.check(message, certificate, signed))
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        possession::SCHEMES.into_iter().map(SignatureScheme::from).collect()
+    }
+}

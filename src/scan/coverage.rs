@@ -1,0 +1,94 @@
+//! What a run covered: without it, "no findings" means nothing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::fingerprint::{Class, declares_name};
+use crate::observe::{Observation, Stage, Status};
+use crate::verdict::Record;
+
+/// Counts over the endpoints of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Endpoints that were looked at.
+    pub probed: u64,
+    /// Those that accepted the connection.
+    pub open: u64,
+    /// Those that answered as RDP servers do.
+    pub rdp: u64,
+    /// Those of them that declared a name to compare.
+    pub named: u64,
+    /// RDP endpoints without a name, by reason.
+    pub unnamed: BTreeMap<&'static str, u64>,
+    /// Findings per class.
+    pub findings: BTreeMap<Class, u64>,
+    /// Findings per class that are supported or better.
+    pub supported: BTreeMap<Class, u64>,
+    /// Informational and contradicted matches.
+    pub informational: u64,
+}
+
+impl Coverage {
+    /// Counts one record.
+    pub fn add(&mut self, record: &Record) {
+        let observation = &record.observation;
+        self.probed += 1;
+        self.open += u64::from(observation.is_open());
+        if !observation.speaks_rdp() {
+            return;
+        }
+        self.rdp += 1;
+        if declares_name(observation) {
+            self.named += 1;
+        } else {
+            *self.unnamed.entry(reason_for_no_name(observation)).or_default() += 1;
+        }
+        match record.findings().map(|found| found.class).min() {
+            Some(class) => {
+                *self.findings.entry(class).or_default() += 1;
+                let is_supported = record.findings().any(|found| found.class == class && found.is_supported());
+                *self.supported.entry(class).or_default() += u64::from(is_supported);
+            }
+            None => self.informational += u64::from(!record.matches.is_empty()),
+        }
+    }
+
+    /// Whether a supported finding of this class or a stronger one was made.
+    #[must_use]
+    pub fn has_supported(&self, class: Class) -> bool {
+        self.supported.range(..=class).any(|(_, count)| *count > 0)
+    }
+}
+
+fn reason_for_no_name(observation: &Observation) -> &'static str {
+    match (observation.stage, observation.status) {
+        (Stage::X224, Status::Success) => "classic RDP security, which shows no certificate before a logon",
+        (Stage::X224, Status::ApplicationError) => "refused every protocol",
+        (Stage::X224 | Stage::Connect, _) => "broke off during the negotiation",
+        (Stage::Tls, Status::Success) => "a certificate without a common name, and no NLA",
+        (Stage::Tls, _) => "TLS did not come about",
+        (Stage::Credssp, _) => "neither certificate nor NTLM held a name",
+    }
+}
+
+/// The summary for a person, one line each.
+impl fmt::Display for Coverage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { probed, open, rdp, named, .. } = self;
+        writeln!(out, "probed {probed}, open {open}, RDP {rdp}, with a comparable name {named}")?;
+        for (reason, count) in &self.unnamed {
+            writeln!(out, "  without a name: {count} ({reason})")?;
+        }
+        for (class, count) in &self.findings {
+            let supported = self.supported.get(class).copied().unwrap_or_default();
+            writeln!(out, "findings: {count} {class}, {supported} of them supported by a second fact")?;
+        }
+        if self.findings.is_empty() {
+            writeln!(out, "findings: none")?;
+        }
+        if self.informational > 0 {
+            writeln!(out, "informational or contradicted matches: {}", self.informational)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,22 @@
+//! The one integration test binary: the library and the program against simulated and real hosts, all on loopback.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+mod cli;
+mod dialogue;
+mod guest;
+mod hostile;
+mod output;
+mod record;
+mod structure;
+mod support;
+
+#[cfg(feature = "real-servers")]
+mod real;
+#[cfg(feature = "real-servers")]
+mod real_servers;

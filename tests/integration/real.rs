@@ -1,0 +1,116 @@
+//! rdprint against real servers. What each is known to answer was measured with other programs.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use rdprint::fingerprint::Side;
+use rdprint::verdict::Record;
+
+use crate::real_servers::{Rig, Server, expected};
+
+/// Runs `rdprint scan` where the server can be reached, and returns its only record.
+fn scan(server: &Server) -> Record {
+    let _turn = server.turn();
+    let mut command = server.command(env!("CARGO_BIN_EXE_rdprint"));
+    let ip = server.address.ip().to_string();
+    let output = command.args(["scan", &ip, "-p", "3389", "--write", "all", "--format", "jsonl"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!((output.status.code(), text.lines().count()), (Some(0), 1), "{}: {text}", server.name);
+    serde_json::from_str(&text).unwrap()
+}
+
+fn word(record: &Record, pointer: &str) -> Option<String> {
+    let json = serde_json::to_value(record).unwrap();
+    json.pointer(pointer).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+}
+
+#[test]
+fn every_server_shows_what_it_is_known_to_show() {
+    let rig = Rig::start();
+    for expected in expected() {
+        let server = rig.server(expected.server);
+        let record = scan(server);
+        let name = expected.server;
+        let seen = |pointer: &str| word(&record, pointer);
+        // A refused server is asked a second time, so its first answer is the one to compare.
+        let answer = if record.observation.x224_first.is_some() { "/x224_first" } else { "/x224" };
+        let protocols = BTreeMap::from([(0, "rdp"), (1, "ssl"), (2, "hybrid"), (8, "hybrid_ex")]);
+        let selected = expected.selected.map(|number| protocols[&number].to_owned());
+        assert_eq!(seen(&format!("{answer}/selected_protocol")), selected, "{name}");
+        assert_eq!(seen(&format!("{answer}/failure_code")), expected.failure.map(|code| code.to_string()), "{name}");
+        assert_eq!(seen(&format!("{answer}/src_ref")), Some(expected.src_ref.to_string()), "{name}");
+        assert_eq!(seen(&format!("{answer}/flags")), Some(expected.flags.to_string()), "{name}");
+        assert_eq!(record.observation.tls.is_some(), expected.tls, "{name}: {record:#?}");
+        if expected.tls {
+            assert_eq!(seen("/tls/version").as_deref(), Some("TLSv1.3"), "{name}");
+            assert_eq!(seen("/tls/key_possession").as_deref(), Some("proven"), "{name}");
+            let pem: String = fs::read_to_string(&server.certificate).unwrap();
+            let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+            assert_eq!(seen("/tls/certificates/0/der"), Some(base64), "{name}: the certificate as it lies on its disk");
+            let cn = seen("/tls/certificates/0/subject_cn");
+            assert_eq!(cn.as_deref(), expected.common_name, "{name}");
+        }
+        assert_eq!(record.observation.ntlm.is_some(), expected.ntlm.is_some(), "{name}: {record:#?}");
+        if let Some(ntlm) = &expected.ntlm {
+            for field in
+                ["target_name", "netbios_computer_name", "netbios_domain_name", "dns_computer_name", "dns_domain_name"]
+            {
+                assert_eq!(seen(&format!("/ntlm/{field}")).as_deref(), Some(ntlm.every_name), "{name}: {field}");
+            }
+            assert_eq!(seen("/ntlm/product_version").as_deref(), Some(ntlm.product_version), "{name}");
+            let raw = &record.observation.ntlm.as_ref().unwrap().raw.as_ref().unwrap().0;
+            assert_eq!(raw[55], ntlm.revision, "{name}: the last byte of VERSION");
+            assert_eq!(seen("/ntlm/negotiate_flags"), Some(ntlm.flags.to_string()), "{name}");
+            assert_eq!(record.traits["non_windows_stack"], "freerdp", "{name}");
+        }
+        println!(
+            "{name}: {} {} {:?} {:?}",
+            record.observation.stage,
+            record.observation.status,
+            seen("/x224/selected_protocol"),
+            record.observation.error
+        );
+    }
+}
+
+#[test]
+fn ntlm_values_equal_those_of_nmap_field_by_field() {
+    let rig = Rig::start();
+    let mut compared = 0;
+    for expected in expected().iter().filter(|expected| expected.ntlm.is_some()) {
+        let server = rig.server(expected.server);
+        let nmap = server.nmap_ntlm();
+        let record = serde_json::to_value(scan(server)).unwrap();
+        let ours = |field: &str| record["ntlm"][field].as_str().map(str::to_owned);
+        for (theirs, field) in [
+            ("Target_Name", "target_name"),
+            ("NetBIOS_Domain_Name", "netbios_domain_name"),
+            ("NetBIOS_Computer_Name", "netbios_computer_name"),
+            ("DNS_Domain_Name", "dns_domain_name"),
+            ("DNS_Computer_Name", "dns_computer_name"),
+            ("DNS_Tree_Name", "dns_tree_name"),
+            ("Product_Version", "product_version"),
+        ] {
+            assert_eq!(nmap.get(theirs).cloned(), ours(field), "{}: {theirs}", server.name);
+        }
+        let clock = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+        let (theirs, ours) = (clock(&nmap["System_Time"]), clock(record["ntlm"]["system_time"].as_str().unwrap()));
+        assert!(ours.duration_since(theirs).as_secs().abs() < 60, "{}: {theirs} and {ours}", server.name);
+        compared += 1;
+    }
+    assert!(compared >= 3);
+}
+
+#[test]
+fn freerdp_under_the_redvds_name_is_contradicted() {
+    let record = scan(Rig::start().server("shadow-nla-clone"));
+    let found = record.strongest().unwrap();
+    assert_eq!((found.fingerprint_id.as_str(), found.is_finding()), ("redvds", false), "{record:#?}");
+    let against: Vec<&str> = found
+        .evidence
+        .iter()
+        .filter(|piece| piece.side == Side::Against)
+        .map(|piece| piece.condition.as_str())
+        .collect();
+    assert_eq!(against, ["ntlm_build", "non_windows_stack"]);
+}

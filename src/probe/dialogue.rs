@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 use tokio::time::Instant;
 
 use super::negotiation::{self, Agreed};
@@ -16,7 +16,7 @@ use crate::proto::x224::Protocols;
 const OFFER: Protocols = Protocols::SSL.and(Protocols::HYBRID).and(Protocols::HYBRID_EX);
 
 pub(super) async fn run(prober: &Prober, endpoint: SocketAddr) -> Result<Observation, LocalFault> {
-    let seen = Observation::begin(endpoint.ip(), endpoint.port(), Timestamp::now());
+    let seen = Observation::begin(endpoint.ip(), endpoint.port(), to_millisecond(Timestamp::now()));
     let deadline = Instant::now() + prober.settings.deadline;
     let mut dialogue = Dialogue { prober, endpoint, deadline, seen };
     let ended = dialogue.speak().await?;
@@ -30,6 +30,11 @@ pub(super) async fn run(prober: &Prober, endpoint: SocketAddr) -> Result<Observa
         }
     }
     Ok(seen)
+}
+
+/// More digits would only promise a precision that a busy scanner does not have.
+fn to_millisecond(time: Timestamp) -> Timestamp {
+    time.round(Unit::Millisecond).unwrap_or(time)
 }
 
 struct Dialogue<'a> {

@@ -1,0 +1,72 @@
+//! A sweep of a thousand simulated hosts on loopback: `cargo run --release --example demo`.
+//!
+//! The hosts live in a second process on 127.77.0.0/22: honest Windows machines, clones of known images, clones of an
+//! image that nobody has named, other RDP servers, silent and hostile ones. The sweep writes `rdprint-demo.csv` and
+//! `rdprint-demo.jsonl` into the current folder, then shows what matched a fingerprint. It is also an example of how
+//! rdprint is used as a library.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::time::Instant;
+
+use rdprint::fingerprint::FingerprintSet;
+use rdprint::output::{CsvOptions, Format, Outputs, Selection, Sink, TableSink, create_file, sink};
+use rdprint::probe::{Pace, Prober, Settings};
+use rdprint::scan::{self, Coverage, Plan};
+use rdprint::target::parse;
+use rdprint::verdict::Record;
+use simulator::{ChildServer, Kind};
+
+const RANGE: &str = "127.77.0.0/22";
+const SEED: u64 = 2026;
+const RATE: NonZeroU32 = NonZeroU32::new(500).unwrap();
+const CSV: &str = "rdprint-demo.csv";
+const JSONL: &str = "rdprint-demo.jsonl";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // The simulator is this program, started a second time.
+    simulator::run_as_child_if_asked();
+    let hosts = ChildServer::spawn(SEED, Kind::Population)?;
+    println!("Sweeping {RANGE}, port {}: simulated hosts on loopback. This takes about ten seconds.", hosts.port());
+
+    let fingerprints = FingerprintSet::load(FingerprintSet::embedded_files())?;
+    let plan = Plan {
+        addresses: [parse(RANGE)?].into_iter().collect(),
+        ports: vec![hosts.port()],
+        concurrency: 500,
+        prober: Prober::new(Settings::default(), Pace::per_second(RATE)),
+    };
+    let mut outputs = Outputs::new(Selection::Rdp);
+    for (name, format) in [(CSV, Format::Csv), (JSONL, Format::Jsonl)] {
+        let file = create_file(Path::new(name), true)?;
+        outputs.add(name.to_owned(), sink(format, Box::new(file), &CsvOptions::default())?);
+    }
+    let mut coverage = Coverage::default();
+    // Nobody stops the demo early, so this sender is only kept alive.
+    let (_never, stop) = tokio::sync::oneshot::channel();
+    let start = Instant::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(scan::run(plan, &fingerprints, &mut outputs, &mut coverage, stop))?;
+
+    println!("\nWhat matched a fingerprint:\n");
+    show_matches()?;
+    println!("\nCoverage, in {:.1} s:\n{coverage}", start.elapsed().as_secs_f64());
+    println!("All records: {CSV} (for a spreadsheet), {JSONL} (whole). A note on each: rdprint explain {JSONL}");
+    Ok(())
+}
+
+/// Reads the records back, as a program of yours might, and prints those with a match.
+fn show_matches() -> Result<(), Box<dyn Error>> {
+    let mut table = TableSink::new(std::io::stdout());
+    for line in BufReader::new(File::open(JSONL)?).lines() {
+        let record: Record = serde_json::from_str(&line?)?;
+        if !record.matches.is_empty() {
+            table.write(&record)?;
+        }
+    }
+    table.finish()?;
+    Ok(())
+}

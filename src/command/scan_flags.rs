@@ -1,5 +1,6 @@
 //! The flags of `rdprint scan`, and what they resolve to before the first packet.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::num::NonZeroU32;
@@ -14,7 +15,9 @@ use strum::VariantArray;
 
 use super::Failure;
 use crate::fingerprint::Class;
-use crate::output::{CellText, CsvOptions, Format, Outputs, Selection, choose_columns, create_file, format_of, sink};
+use crate::output::{
+    CellText, CsvOptions, Format, Outputs, Selection, Sink, choose_columns, create_file, format_of, sink,
+};
 use crate::probe::{Cookie, Pace, Prober, Settings};
 use crate::scan::Plan;
 use crate::target::{Addresses, Range, parse, parse_ports};
@@ -172,13 +175,15 @@ impl ScanFlags {
             None => None,
         };
         let csv = self.csv_options(formats.iter().copied().chain(stdout))?;
+        let mut distinct = HashSet::new();
+        if let Some(path) = self.outputs.iter().find(|path| !distinct.insert(*path)) {
+            return Err(Failure::usage(format!("output `{}` is named twice; give each file once", path.display())));
+        }
         let mut outputs = Outputs::new(self.write);
-        for (path, format) in self.outputs.iter().zip(formats) {
-            let file = create_file(path, self.overwrite).map_err(Failure::usage)?;
-            let name = path.display().to_string();
-            let sink = sink(format, Box::new(file), &csv)
-                .map_err(|error| Failure::usage(format!("output `{name}` cannot be written: {error}")))?;
-            outputs.add(name, sink);
+        for (position, (path, format)) in self.outputs.iter().zip(formats).enumerate() {
+            let opened = open_output(path, format, self.overwrite, &csv);
+            let sink = opened.inspect_err(|_| self.remove_new_outputs(position))?;
+            outputs.add(path.display().to_string(), sink);
         }
         if let Some(format) = stdout {
             // The header of CSV is written here; a reader that is already gone is noticed at the first record.
@@ -187,6 +192,14 @@ impl ScanFlags {
             outputs.add("standard output".to_owned(), sink);
         }
         Ok(outputs)
+    }
+
+    /// Takes back the first `count` files, which this run made, so that the next try does not find them in its way.
+    fn remove_new_outputs(&self, count: usize) {
+        for path in self.outputs.iter().take(count).filter(|_| !self.overwrite) {
+            // The failure that led here is what the user must hear of.
+            let _best_effort = std::fs::remove_file(path);
+        }
     }
 
     fn csv_options(&self, mut formats: impl Iterator<Item = Format>) -> Result<CsvOptions, Failure> {
@@ -204,6 +217,12 @@ impl ScanFlags {
         }
         Ok(options)
     }
+}
+
+fn open_output(path: &Path, format: Format, overwrite: bool, csv: &CsvOptions) -> Result<Box<dyn Sink>, Failure> {
+    let file = create_file(path, overwrite).map_err(Failure::usage)?;
+    sink(format, Box::new(file), csv)
+        .map_err(|error| Failure::usage(format!("output `{}` cannot be written: {error}", path.display())))
 }
 
 fn read_targets(path: &Path, ranges: &mut Vec<Range>) -> Result<(), Failure> {

@@ -42,7 +42,8 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(3),
             step_timeout: Duration::from_secs(5),
             deadline: Duration::from_secs(15),
-            pause: Duration::from_secs(1),
+            // A second as the host sees it, who may notice our close later than the next connection.
+            pause: Duration::from_millis(1100),
             cookie: Cookie::default(),
         }
     }

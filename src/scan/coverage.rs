@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::fingerprint::{Class, declares_name};
+use crate::fingerprint::{Class, Match, declares_name};
 use crate::observe::{Observation, Stage, Status};
 use crate::verdict::Record;
 
@@ -24,6 +24,8 @@ pub struct Coverage {
     pub findings: BTreeMap<Class, u64>,
     /// Findings per class that are supported or better.
     pub supported: BTreeMap<Class, u64>,
+    /// The strongest class of all supported findings, whatever else the same host matched.
+    pub strongest_supported: Option<Class>,
     /// Informational and contradicted matches.
     pub informational: u64,
 }
@@ -43,20 +45,23 @@ impl Coverage {
         } else {
             *self.unnamed.entry(reason_for_no_name(observation)).or_default() += 1;
         }
-        match record.findings().map(|found| found.class).min() {
+        let strongest = |findings: &mut dyn Iterator<Item = &Match>| findings.map(|found| found.class).min();
+        let class = strongest(&mut record.findings());
+        let supported = strongest(&mut record.findings().filter(|found| found.is_supported()));
+        match class {
             Some(class) => {
                 *self.findings.entry(class).or_default() += 1;
-                let is_supported = record.findings().any(|found| found.class == class && found.is_supported());
-                *self.supported.entry(class).or_default() += u64::from(is_supported);
+                *self.supported.entry(class).or_default() += u64::from(supported == Some(class));
             }
             None => self.informational += u64::from(!record.matches.is_empty()),
         }
+        self.strongest_supported = self.strongest_supported.into_iter().chain(supported).min();
     }
 
     /// Whether a supported finding of this class or a stronger one was made.
     #[must_use]
     pub fn has_supported(&self, class: Class) -> bool {
-        self.supported.range(..=class).any(|(_, count)| *count > 0)
+        self.strongest_supported.is_some_and(|strongest| strongest <= class)
     }
 }
 

@@ -46,7 +46,3 @@ impl Record {
         self.matches.iter().filter(|found| found.is_finding())
     }
 }
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

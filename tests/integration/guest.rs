@@ -8,6 +8,9 @@ use simulator::{Host, Server, Stage};
 
 use crate::support::{PATIENCE, run};
 
+/// A second, less what a busy machine may take to let the server notice a close.
+const NOTICED_SECOND: Duration = Duration::from_millis(900);
+
 #[test]
 fn the_dialogue_ends_at_the_challenge_and_hosts_are_called_on_one_at_a_time() {
     let hosts = [
@@ -52,7 +55,7 @@ fn the_dialogue_ends_at_the_challenge_and_hosts_are_called_on_one_at_a_time() {
         assert!(spans.len() >= 2);
         for pair in spans.windows(2) {
             let gap = pair[1].0.checked_duration_since(pair[0].1);
-            assert!(gap.is_some_and(|gap| gap >= Duration::from_millis(990)), "{ip}: {gap:?}");
+            assert!(gap.is_some_and(|gap| gap >= NOTICED_SECOND), "{ip}: {gap:?}");
         }
     }
 }

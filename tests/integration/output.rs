@@ -107,6 +107,13 @@ fn several_outputs_are_written_at_once_and_nothing_is_overwritten_unasked() {
     );
     assert_eq!(server.journal().connections(), before, "no packet was sent");
     scan(&server, &["-o", &csv, "--overwrite"]);
+
+    let fresh = folder.path("fresh.csv");
+    let half = run(&["scan", "127.66.2.1", "-p", &port, "-o", &fresh, "-o", &jsonl]);
+    assert_eq!(half.code, Some(2), "{half:?}");
+    assert!(!std::path::Path::new(&fresh).exists(), "a refused run leaves nothing in the way of the next");
+    let twice = run(&["scan", "127.66.2.1", "-p", &port, "--overwrite", "-o", &csv, "-o", &csv]);
+    assert!(twice.stderr.contains("is named twice"), "{twice:?}");
 }
 
 #[test]

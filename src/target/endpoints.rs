@@ -1,0 +1,134 @@
+//! Endpoints: addresses together with their ports, each pair once, reachable by number.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use super::ranges::{Addresses, Range};
+
+/// All endpoints of a scan, numbered from 0. Memory grows with ranges and ports, not with endpoints.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints {
+    stretches: Vec<Stretch>,
+    count: u64,
+}
+
+/// The addresses of one port.
+#[derive(Clone, Debug)]
+struct Stretch {
+    port: u16,
+    /// The number of its first endpoint.
+    start: u64,
+    numbered: Arc<Numbered>,
+}
+
+/// Merged ranges, each with the number of its first address.
+#[derive(Debug)]
+struct Numbered {
+    ranges: Vec<(u64, Range)>,
+    count: u64,
+}
+
+/// More endpoints than can be numbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("these targets and ports make more endpoints than one scan can number; split them")]
+pub struct TooMany;
+
+impl Endpoints {
+    /// Every address with every port, and the single endpoints beside them.
+    pub fn new(addresses: &Addresses, ports: &[u16], single: &[SocketAddr]) -> Result<Self, TooMany> {
+        let mut own_ports: BTreeMap<u16, Vec<Range>> = BTreeMap::new();
+        for endpoint in single {
+            own_ports.entry(endpoint.port()).or_default().push(Range::single(endpoint.ip()));
+        }
+        let everywhere = Arc::new(Numbered::new(addresses)?);
+        // Ports without endpoints of their own share one numbering, so that 65,535 ports cost no more than one.
+        let mut by_port: BTreeMap<u16, Arc<Numbered>> = BTreeMap::new();
+        if everywhere.count > 0 {
+            by_port.extend(ports.iter().map(|port| (*port, everywhere.clone())));
+        }
+        for (port, ranges) in own_ports {
+            let mut all: Addresses = ranges.into_iter().collect();
+            if ports.contains(&port) {
+                all = all.union(addresses);
+            }
+            by_port.insert(port, Arc::new(Numbered::new(&all)?));
+        }
+        let mut endpoints = Self::default();
+        for (port, numbered) in by_port {
+            let start = endpoints.count;
+            endpoints.count = start.checked_add(numbered.count).ok_or(TooMany)?;
+            endpoints.stretches.push(Stretch { port, start, numbered });
+        }
+        Ok(endpoints)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The endpoint with this number.
+    #[must_use]
+    pub fn at(&self, number: u64) -> Option<SocketAddr> {
+        let after = self.stretches.partition_point(|stretch| stretch.start <= number);
+        let stretch = self.stretches.get(after.checked_sub(1)?)?;
+        Some(SocketAddr::new(stretch.numbered.at(number - stretch.start)?, stretch.port))
+    }
+}
+
+impl Numbered {
+    fn new(addresses: &Addresses) -> Result<Self, TooMany> {
+        let mut count = 0_u64;
+        let mut ranges = Vec::new();
+        for range in addresses.ranges() {
+            ranges.push((count, range));
+            count = u64::try_from(range.count()).ok().and_then(|more| count.checked_add(more)).ok_or(TooMany)?;
+        }
+        Ok(Self { ranges, count })
+    }
+
+    fn at(&self, number: u64) -> Option<IpAddr> {
+        if number >= self.count {
+            return None;
+        }
+        let after = self.ranges.partition_point(|(start, _)| *start <= number);
+        let (start, range) = self.ranges.get(after.checked_sub(1)?)?;
+        let offset = number - start;
+        match range {
+            Range::V4(first, _) => Some(IpAddr::V4(Ipv4Addr::from(first.checked_add(u32::try_from(offset).ok()?)?))),
+            Range::V6(first, _) => Some(IpAddr::V6(Ipv6Addr::from(first.checked_add(u128::from(offset))?))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::target::parse;
+
+    #[test]
+    fn each_pair_has_exactly_one_number() {
+        let addresses = ["127.0.0.0/30", "127.0.1.9", "::1"].map(|text| parse(text).unwrap()).into_iter().collect();
+        let single = ["127.0.0.2:3390", "127.0.9.9:3390", "[::2]:22"].map(|text| text.parse().unwrap());
+        let endpoints = Endpoints::new(&addresses, &[3389, 3390], &single).unwrap();
+        let all: Vec<SocketAddr> = (0..endpoints.count()).map(|number| endpoints.at(number).unwrap()).collect();
+        let distinct: BTreeSet<&SocketAddr> = all.iter().collect();
+        // Six addresses on two ports; of the single ones 127.0.0.2:3390 is among them already.
+        assert_eq!((all.len(), distinct.len()), (14, 14));
+        assert!(single.iter().all(|endpoint| distinct.contains(endpoint)));
+        assert_eq!(endpoints.at(endpoints.count()), None);
+    }
+
+    #[test]
+    fn the_whole_of_ipv4_on_every_port_can_be_numbered() {
+        let addresses = [parse("0.0.0.0/0").unwrap()].into_iter().collect();
+        let ports: Vec<u16> = (1..=u16::MAX).collect();
+        let endpoints = Endpoints::new(&addresses, &ports, &[]).unwrap();
+        assert_eq!(endpoints.count(), (1 << 32) * 65_535);
+        assert_eq!(endpoints.at(endpoints.count() - 1), Some("255.255.255.255:65535".parse().unwrap()));
+    }
+}

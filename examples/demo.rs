@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use rdprint::fingerprint::FingerprintSet;
-use rdprint::output::{CsvOptions, Format, Outputs, Selection, Sink, TableSink, create_file, sink};
+use rdprint::output::{CsvOptions, Format, Outputs, Selection, Sink, TableSink, empty, open_file, sink};
 use rdprint::probe::{Pace, Prober, Settings};
 use rdprint::scan::{self, Coverage, Plan};
 use rdprint::target::parse;
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let hosts = ChildServer::spawn(SEED, Kind::Population)?;
     println!("Sweeping {RANGE}, port {}: simulated hosts on loopback. This takes about ten seconds.", hosts.port());
 
-    let fingerprints = FingerprintSet::load(FingerprintSet::embedded_files())?;
+    let fingerprints = FingerprintSet::embedded()?;
     let plan = Plan {
         addresses: [parse(RANGE)?].into_iter().collect(),
         ports: vec![hosts.port()],
@@ -41,7 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut outputs = Outputs::new(Selection::Rdp);
     for (name, format) in [(CSV, Format::Csv), (JSONL, Format::Jsonl)] {
-        let file = create_file(Path::new(name), true)?;
+        let path = Path::new(name);
+        let file = empty(path, open_file(path, true)?)?;
         outputs.add(name.to_owned(), sink(format, Box::new(file), &CsvOptions::default())?);
     }
     let mut coverage = Coverage::default();
@@ -54,7 +55,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("\nWhat matched a fingerprint:\n");
     show_matches()?;
     println!("\nCoverage, in {:.1} s:\n{coverage}", start.elapsed().as_secs_f64());
-    println!("All records: {CSV} (for a spreadsheet), {JSONL} (whole). A note on each: rdprint explain {JSONL}");
+    println!("All records: {CSV} (for a spreadsheet), {JSONL} (whole). A note on each match:");
+    println!("    cargo run --release -- explain --write matched {JSONL}");
     Ok(())
 }
 

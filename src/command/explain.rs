@@ -6,17 +6,23 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::words::word;
 use super::{Exit, Failure, fingerprints};
+use crate::output::Selection;
 use crate::verdict::{Record, explain};
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainFlags {
     /// Records as rdprint writes them (JSON Lines); `-` is standard input
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
     file: PathBuf,
 
-    /// Add the fingerprints in DIR to those of rdprint; may be repeated
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    /// Which records to explain: matched a fingerprint, spoke RDP, accepted the connection, or all
+    #[arg(long, default_value = "all", value_parser = word::<Selection>())]
+    write: Selection,
+
+    /// Add the fingerprints in a folder or file to those of rdprint; may be repeated
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     fingerprints: Vec<PathBuf>,
 }
 
@@ -26,11 +32,15 @@ pub(super) fn run(flags: &ExplainFlags) -> Result<Exit, Failure> {
     let set = fingerprints::load(&flags.fingerprints)?;
     let name = flags.file.display();
     let unreadable = |error: io::Error| Failure::usage(format!("`{name}` cannot be read: {error}"));
-    let reader: Box<dyn BufRead> = if flags.file.as_os_str() == "-" {
+    let mut reader: Box<dyn BufRead> = if flags.file.as_os_str() == "-" {
         Box::new(io::stdin().lock())
     } else {
         Box::new(BufReader::new(File::open(&flags.file).map_err(unreadable)?))
     };
+    if reader.fill_buf().map_err(unreadable)?.starts_with(b"schema_version,") {
+        let message = format!("`{name}` is CSV; explain reads the JSON Lines that `scan -o FILE.jsonl` writes");
+        return Err(Failure::usage(message));
+    }
     let mut out = io::stdout().lock();
     let mut exit = Exit::Done;
     for (position, line) in reader.lines().enumerate() {
@@ -47,8 +57,10 @@ pub(super) fn run(flags: &ExplainFlags) -> Result<Exit, Failure> {
                 continue;
             }
         };
-        let note = explain(&Record::judge(record.observation, &set), &set);
-        match writeln!(out, "{note}") {
+        if !flags.write.takes(&record) {
+            continue;
+        }
+        match writeln!(out, "{}", explain(&record, &set)) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(exit),
             Err(error) => return Err(Failure::own_fault(format!("standard output cannot be written: {error}"))),
             Ok(()) => {}

@@ -7,12 +7,17 @@ use std::path::{Path, PathBuf};
 use super::Failure;
 use crate::fingerprint::{FingerprintSet, SourceFile};
 
-/// The embedded set together with every `.toml` below the folders.
+/// The embedded set together with the files, and every `.toml` below the folders, that are named. Their examples are
+/// run at once, since nobody else has; those of the embedded set are run by the tests.
 pub(super) fn load(folders: &[PathBuf]) -> Result<FingerprintSet, Failure> {
-    let mut files: Vec<SourceFile> = FingerprintSet::embedded_files().collect();
+    let mut files = Vec::new();
     for folder in folders {
         let mut paths = Vec::new();
-        find_toml(folder, &mut paths).map_err(|(path, error)| unreadable(&path, &error))?;
+        if folder.is_file() {
+            paths.push(folder.clone());
+        } else {
+            find_toml(folder, &mut paths).map_err(|(path, error)| unreadable(&path, &error))?;
+        }
         if paths.is_empty() {
             let message = format!("fingerprint folder `{}` holds no .toml file; name one that does", folder.display());
             return Err(Failure::usage(message));
@@ -23,7 +28,7 @@ pub(super) fn load(folders: &[PathBuf]) -> Result<FingerprintSet, Failure> {
             files.push(SourceFile { name: path.display().to_string(), text });
         }
     }
-    FingerprintSet::load(files).map_err(Failure::usage)
+    FingerprintSet::embedded_with(files).map_err(Failure::usage)
 }
 
 fn find_toml(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), (PathBuf, io::Error)> {

@@ -7,13 +7,14 @@ mod fingerprints;
 mod scan;
 mod scan_flags;
 mod signals;
+mod words;
 
 use clap::{Parser, Subcommand};
 
 pub use exit::{Exit, Failure};
 pub use fields::fields_page;
 
-/// Finds clones of known and unknown Windows images among the RDP endpoints of your own ranges.
+/// Finds clones of known Windows images among the RDP endpoints of your own ranges.
 ///
 /// Probe only addresses that you are responsible for or are authorised to test.
 #[derive(Debug, Parser)]
@@ -27,7 +28,7 @@ pub struct Cli {
 enum Command {
     /// Probe addresses for RDP and compare what they show with the fingerprints
     Scan(Box<scan_flags::ScanFlags>),
-    /// Tell records as notes: what was seen, what it resembles, what may fairly be said
+    /// Tell records as notes: what was seen, what it resembles today, what may fairly be said
     Explain(explain::ExplainFlags),
 }
 

@@ -14,9 +14,10 @@ use jiff::SignedDuration;
 use strum::VariantArray;
 
 use super::Failure;
+use super::words::word;
 use crate::fingerprint::Class;
 use crate::output::{
-    CellText, CsvOptions, Format, Outputs, Selection, Sink, choose_columns, create_file, format_of, sink,
+    CellText, CsvOptions, Format, Outputs, Selection, choose_columns, empty, format_of, open_file, sink,
 };
 use crate::probe::{Cookie, Pace, Prober, Settings};
 use crate::scan::Plan;
@@ -68,23 +69,23 @@ pub(super) struct ScanFlags {
     #[arg(long)]
     pub(super) list_fields: bool,
 
-    /// Add the fingerprints in DIR to those of rdprint; may be repeated
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    /// Add the fingerprints in a folder or file to those of rdprint; may be repeated
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(super) fingerprints: Vec<PathBuf>,
 
     /// Exit with 1 if a finding of CLASS or a stronger one has more than its name to support it
-    #[arg(long, value_name = "CLASS", value_parser = word::<Class>())]
+    #[arg(long, value_name = "CLASS", value_parser = accusing_class())]
     pub(super) fail_on: Option<Class>,
 
     /// New connections per second
-    #[arg(long, default_value = "500")]
+    #[arg(long, default_value = "500", value_parser = positive())]
     rate: NonZeroU32,
 
     /// Hosts in work at once
-    #[arg(long, default_value = "2000")]
+    #[arg(long, default_value = "2000", value_parser = positive())]
     concurrency: NonZeroU32,
 
-    /// Time for a connection to be established
+    /// Time for a connection to be established, like 3s, 500ms or 3
     #[arg(long, default_value = "3s", value_parser = duration)]
     connect_timeout: Duration,
 
@@ -101,14 +102,15 @@ pub(super) struct ScanFlags {
     cookie: String,
 }
 
-/// A parser of one word out of a closed list, which also shows the list in the help.
-fn word<T>() -> impl TypedValueParser<Value = T>
-where
-    T: VariantArray + FromStr + Clone + Send + Sync + 'static + Into<&'static str> + Copy,
-    T::Err: std::error::Error + Send + Sync + 'static,
-{
-    let words = T::VARIANTS.iter().map(|word| (*word).into());
-    PossibleValuesParser::new(words.collect::<Vec<&'static str>>()).try_map(|word| T::from_str(&word))
+/// A number from 1 on.
+fn positive() -> impl TypedValueParser<Value = NonZeroU32> {
+    clap::value_parser!(u32).range(1..).map(|number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
+}
+
+/// Informational classes are never findings, so they cannot be waited for either.
+fn accusing_class() -> impl TypedValueParser<Value = Class> {
+    let classes = Class::VARIANTS.iter().filter(|class| !class.is_informational());
+    PossibleValuesParser::new(classes.map(<&'static str>::from)).try_map(|word| Class::from_str(&word))
 }
 
 /// `3s`, `500ms`, `1m30s`, or a bare number of seconds.
@@ -179,11 +181,18 @@ impl ScanFlags {
         if let Some(path) = self.outputs.iter().find(|path| !distinct.insert(*path)) {
             return Err(Failure::usage(format!("output `{}` is named twice; give each file once", path.display())));
         }
+        let mut files = Vec::new();
+        for path in &self.outputs {
+            let file = open_file(path, self.overwrite).inspect_err(|_| self.remove_new_outputs(files.len()));
+            files.push(file.map_err(Failure::usage)?);
+        }
         let mut outputs = Outputs::new(self.write);
-        for (position, (path, format)) in self.outputs.iter().zip(formats).enumerate() {
-            let opened = open_output(path, format, self.overwrite, &csv);
-            let sink = opened.inspect_err(|_| self.remove_new_outputs(position))?;
-            outputs.add(path.display().to_string(), sink);
+        for ((path, file), format) in self.outputs.iter().zip(files).zip(formats) {
+            let file = empty(path, file).map_err(Failure::usage)?;
+            let name = path.display().to_string();
+            let sink = sink(format, Box::new(file), &csv)
+                .map_err(|error| Failure::usage(format!("output `{name}` cannot be written: {error}")))?;
+            outputs.add(name, sink);
         }
         if let Some(format) = stdout {
             // The header of CSV is written here; a reader that is already gone is noticed at the first record.
@@ -219,12 +228,6 @@ impl ScanFlags {
     }
 }
 
-fn open_output(path: &Path, format: Format, overwrite: bool, csv: &CsvOptions) -> Result<Box<dyn Sink>, Failure> {
-    let file = create_file(path, overwrite).map_err(Failure::usage)?;
-    sink(format, Box::new(file), csv)
-        .map_err(|error| Failure::usage(format!("output `{}` cannot be written: {error}", path.display())))
-}
-
 fn read_targets(path: &Path, ranges: &mut Vec<Range>) -> Result<(), Failure> {
     let name = path.display();
     let unreadable = |error: io::Error| Failure::usage(format!("target file `{name}` cannot be read: {error}"));
@@ -235,6 +238,8 @@ fn read_targets(path: &Path, ranges: &mut Vec<Range>) -> Result<(), Failure> {
     };
     for (position, line) in reader.lines().enumerate() {
         let line = line.map_err(unreadable)?;
+        // Editors on Windows begin a file with a byte order mark.
+        let line = line.trim_start_matches('\u{FEFF}');
         let target = line.split('#').next().unwrap_or_default().trim();
         if !target.is_empty() {
             ranges.push(parse(target).map_err(|error| Failure::usage(format!("{name}:{}: {error}", position + 1)))?);

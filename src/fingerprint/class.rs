@@ -28,7 +28,7 @@ pub enum Class {
     CriminalImage,
     /// One image filling an operator's ranges, named in a published malware pivot.
     SharedRange,
-    /// A clone that rdprint found itself; no report about it is known.
+    /// A clone that several machines were found to share; no report about it is known.
     UnnamedClone,
     /// Shipped by a hosting panel or provider and shared by legitimate customers.
     PanelTemplate,
@@ -69,7 +69,8 @@ impl Class {
                 .to_owned(),
             Self::PanelTemplate => format!(
                 "The default name of a hosting template, shared by legitimate and criminal customers ({source}). Not \
-                 evidence of abuse. The template was installed without generalising; run sysprep on it."
+                 evidence of abuse. The template was installed without generalising; whoever provides it should run \
+                 sysprep on the template, not on a server in use."
             ),
             Self::Generic => format!("A default name ({name}) that unrelated machines bear. Not evidence of abuse."),
             Self::Lab => format!("The name of a training or test image ({name}). Not evidence of abuse."),
@@ -101,6 +102,6 @@ pub enum Confidence {
     Contradicted,
     /// One self-declared fact, the name, and nothing beside it.
     Weak,
-    /// The name, and an independent fact that agrees.
+    /// The name, and an independent fact that agrees with the image; other machines may share that fact.
     Supported,
 }

@@ -1,12 +1,14 @@
 //! One condition of a fingerprint: a field, an operator, and what the observation says to it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use regex::Regex;
+use serde::Deserialize;
 
 use super::name::{DeclaredName, declared_names};
 use super::traits::{TRAITS, Traits};
-use crate::observe::{FIELDS, Field, Observation, Value};
+use crate::observe::{FIELDS, Field, Kind, Observation, Value};
 
 /// The pseudo-field that stands for the machine's name, wherever it is declared. Certificate and NTLM agree on every
 /// honest Windows host, so they are one piece of evidence and not two.
@@ -35,7 +37,8 @@ pub(super) enum Operator {
 }
 
 /// A value to compare with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
 pub(super) enum Expected {
     Text(String),
     Integer(i64),
@@ -64,6 +67,11 @@ impl Subject {
         fact.or_else(|| TRAITS.iter().find(|row| row.name == name).map(|row| Self::Trait(row.name)))
     }
 
+    /// Whether its values are whole numbers; all others are compared as text.
+    pub(super) fn is_integer(&self) -> bool {
+        matches!(self, Self::Fact(field) if field.kind == Kind::Integer)
+    }
+
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::ComputerName => COMPUTER_NAME,
@@ -73,9 +81,33 @@ impl Subject {
     }
 }
 
-impl std::fmt::Debug for Subject {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Subject {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.name())
+    }
+}
+
+/// `ntlm_build equals 20348`, `computer_name begins with copy-of-vm-`.
+impl fmt::Display for Condition {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.subject.name();
+        match &self.operator {
+            Operator::Equals(expected) => {
+                let values: Vec<String> = expected.iter().map(ToString::to_string).collect();
+                write!(out, "{name} equals {}", values.join(" or "))
+            }
+            Operator::Prefix(prefix) => write!(out, "{name} begins with {prefix}"),
+            Operator::Regex(regex) => write!(out, "{name} matches {regex}"),
+        }
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => out.write_str(text),
+            Self::Integer(number) => write!(out, "{number}"),
+        }
     }
 }
 

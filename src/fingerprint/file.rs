@@ -8,8 +8,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::condition::{Condition, Expected, Operator, Subject};
-use super::{Class, Confidence, TRAITS};
-use crate::observe::FIELDS;
+use super::matching::compare;
+use super::{Class, Confidence, TRAITS, derive_traits};
+use crate::observe::{FIELDS, Observation, nearest};
 
 /// Patterns compile to at most this many bytes, so that no file can make a scan eat memory.
 const MAX_REGEX_BYTES: usize = 1 << 20;
@@ -47,9 +48,9 @@ pub struct Fingerprint {
     /// Who reported it.
     pub sources: Vec<Source>,
     /// Observations that must match.
-    pub examples: Vec<Example>,
+    pub examples: Vec<Spanned<Example>>,
     /// Observations that must not match.
-    pub counter_examples: Vec<Example>,
+    pub counter_examples: Vec<Spanned<Example>>,
     pub(super) required: Vec<Condition>,
     pub(super) expected: Vec<Condition>,
 }
@@ -134,9 +135,9 @@ struct FingerprintToml {
     #[serde(default)]
     expected: Vec<ConditionToml>,
     #[serde(default)]
-    examples: Vec<Example>,
+    examples: Vec<Spanned<Example>>,
     #[serde(default)]
-    counter_examples: Vec<Example>,
+    counter_examples: Vec<Spanned<Example>>,
 }
 
 #[derive(Deserialize)]
@@ -148,13 +149,21 @@ struct ConditionToml {
     regex: Option<Spanned<String>>,
 }
 
+/// One value or a list of them.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`equals` takes a text, a whole number, or a list of them")]
 enum EqualsToml {
-    Integer(i64),
-    Text(String),
-    Integers(Vec<i64>),
-    Texts(Vec<String>),
+    One(Expected),
+    Several(Vec<Expected>),
+}
+
+impl EqualsToml {
+    fn into_list(self) -> Vec<Expected> {
+        match self {
+            Self::One(value) => vec![value],
+            Self::Several(values) => values,
+        }
+    }
 }
 
 /// What is wrong with a fingerprint file.
@@ -194,6 +203,26 @@ impl SourceFile {
         compile(parsed).map_err(|complaint| self.error(&complaint))
     }
 
+    /// Compiles the file and runs its examples.
+    pub fn prove(&self) -> Result<Fingerprint, FingerprintError> {
+        let fingerprint = self.compile()?;
+        let wanted = fingerprint.examples.iter().map(|example| (example, example.get_ref().confidence));
+        let unwanted = fingerprint.counter_examples.iter().map(|example| (example, None));
+        for (example, expected) in wanted.chain(unwanted) {
+            let complain = |message| self.error(&Complaint { offset: example.span().start, message });
+            let why = &example.get_ref().why;
+            let observation = Observation::from_facts(&example.get_ref().facts)
+                .map_err(|error| complain(format!("`facts` of this example ({why}) are wrong: {error}")))?;
+            let found = compare(&fingerprint, &observation, &derive_traits(&observation)).map(|found| found.confidence);
+            if found != expected {
+                let word = |confidence: Option<Confidence>| confidence.map_or("no match", Into::into);
+                let (found, expected) = (word(found), word(expected));
+                return Err(complain(format!("this example ({why}) gives `{found}` where `{expected}` was expected")));
+            }
+        }
+        Ok(fingerprint)
+    }
+
     fn error(&self, complaint: &Complaint) -> FingerprintError {
         let before = self.text.get(..complaint.offset).unwrap_or(&self.text);
         FingerprintError {
@@ -221,6 +250,9 @@ fn compile(parsed: FingerprintToml) -> Result<Fingerprint, Complaint> {
     if parsed.required.is_empty() {
         return complain(0, "`required` is missing: without a required condition every host would match");
     }
+    if let Some(example) = parsed.examples.iter().find(|example| example.get_ref().confidence.is_none()) {
+        return complain(example.span().start, "`confidence` is missing: an example says which verdict it must give");
+    }
     let compile_all =
         |conditions: Vec<ConditionToml>| conditions.into_iter().map(compile_condition).collect::<Result<Vec<_>, _>>();
     Ok(Fingerprint {
@@ -244,24 +276,36 @@ fn compile(parsed: FingerprintToml) -> Result<Fingerprint, Complaint> {
 fn compile_condition(parsed: ConditionToml) -> Result<Condition, Complaint> {
     let ConditionToml { field, equals, prefix, regex } = parsed;
     let offset = field.span().start;
-    let Some(subject) = Subject::named(field.get_ref()) else {
-        return Err(Complaint { offset, message: unknown_field(field.get_ref()) });
-    };
-    let is_name = matches!(subject, Subject::ComputerName);
-    let fold = |text: String| if is_name { text.to_lowercase() } else { text };
+    let complain = |message: String| Complaint { offset, message };
+    let subject = Subject::named(field.get_ref()).ok_or_else(|| complain(unknown_field(field.get_ref())))?;
+    let (name, ignore_case) = (subject.name(), matches!(subject, Subject::ComputerName));
+    let fold = |text: String| if ignore_case { text.to_lowercase() } else { text };
+    if subject.is_integer() && (prefix.is_some() || regex.is_some()) {
+        return Err(complain(format!("`{name}` is a whole number; compare it with `equals = 17763`")));
+    }
     let operator = match (equals, prefix, regex) {
-        (Some(equals), None, None) => Operator::Equals(match equals.into_inner() {
-            EqualsToml::Integer(number) => vec![Expected::Integer(number)],
-            EqualsToml::Integers(numbers) => numbers.into_iter().map(Expected::Integer).collect(),
-            EqualsToml::Text(text) => vec![Expected::Text(fold(text))],
-            EqualsToml::Texts(texts) => texts.into_iter().map(|text| Expected::Text(fold(text))).collect(),
-        }),
-        (None, Some(prefix), None) => Operator::Prefix(fold(prefix)),
-        (None, None, Some(regex)) => Operator::Regex(compile_regex(&regex, is_name)?),
-        _ => {
-            let message = "a condition needs exactly one of `equals`, `prefix` and `regex`".to_owned();
-            return Err(Complaint { offset, message });
+        (Some(equals), None, None) => {
+            let values = equals.into_inner().into_list();
+            let is_fitting = |value: &Expected| matches!(value, Expected::Integer(_)) == subject.is_integer();
+            if !values.iter().all(is_fitting) {
+                let example = if subject.is_integer() { "a whole number, without quotes" } else { "a text, in quotes" };
+                return Err(complain(format!("`equals` must give `{name}` {example}")));
+            }
+            if values.is_empty() || values.contains(&Expected::Text(String::new())) {
+                return Err(complain("`equals` must not be empty".to_owned()));
+            }
+            let fold = |value| match value {
+                Expected::Text(text) => Expected::Text(fold(text)),
+                number @ Expected::Integer(_) => number,
+            };
+            Operator::Equals(values.into_iter().map(fold).collect())
         }
+        (None, Some(prefix), None) if prefix.is_empty() => {
+            return Err(complain("`prefix` must not be empty, or every host would match".to_owned()));
+        }
+        (None, Some(prefix), None) => Operator::Prefix(fold(prefix)),
+        (None, None, Some(regex)) => Operator::Regex(compile_regex(&regex, ignore_case)?),
+        _ => return Err(complain("a condition needs exactly one of `equals`, `prefix` and `regex`".to_owned())),
     };
     Ok(Condition { subject, operator })
 }
@@ -281,8 +325,6 @@ fn compile_regex(pattern: &Spanned<String>, ignore_case: bool) -> Result<Regex, 
 
 fn unknown_field(name: &str) -> String {
     let known = FIELDS.iter().map(|field| field.name).chain(TRAITS.iter().map(|row| row.name));
-    let nearest = known.min_by_key(|known| strsim::damerau_levenshtein(known, name)).unwrap_or_default();
-    format!(
-        "`field` names `{name}`, which is no field of a record; did you mean `{nearest}`? `rdprint scan --list-fields` lists them"
-    )
+    let hint = nearest(name, known).map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
+    format!("`field` names `{name}`, which is no field of a record{hint} (`rdprint scan --list-fields` lists them)")
 }

@@ -28,7 +28,7 @@ pub struct Match {
 pub struct Evidence {
     /// For or against.
     pub side: Side,
-    /// The condition or trait that was asked.
+    /// The condition that was asked, as a short sentence.
     pub condition: String,
     /// Field → value, as observed.
     pub facts: BTreeMap<String, String>,
@@ -64,12 +64,12 @@ pub(super) fn compare(fingerprint: &Fingerprint, observation: &Observation, trai
     let mut evidence = Vec::new();
     for condition in &fingerprint.required {
         let Answer::Holds(facts) = condition.ask(observation, traits) else { return None };
-        evidence.push(Evidence { side: Side::For, condition: condition.subject.name().to_owned(), facts });
+        evidence.push(Evidence { side: Side::For, condition: condition.to_string(), facts });
     }
     let required = evidence.len();
     let mut against = Vec::new();
     for condition in &fingerprint.expected {
-        let name = condition.subject.name().to_owned();
+        let name = condition.to_string();
         match condition.ask(observation, traits) {
             Answer::Holds(facts) => evidence.push(Evidence { side: Side::For, condition: name, facts }),
             Answer::Differs(facts) => against.push(Evidence { side: Side::Against, condition: name, facts }),
@@ -94,6 +94,6 @@ fn contradicting_traits(traits: &Traits) -> impl Iterator<Item = Evidence> {
     TRAITS.iter().filter_map(|row| {
         let value = traits.get(row.name)?;
         let facts = BTreeMap::from([(row.name.to_owned(), value.clone())]);
-        Some(Evidence { side: Side::Against, condition: row.name.to_owned(), facts })
+        Some(Evidence { side: Side::Against, condition: format!("{} absent", row.name), facts })
     })
 }

@@ -29,15 +29,28 @@ impl FingerprintSet {
         })
     }
 
-    /// Compiles all the files or none.
+    /// The project's own fingerprints.
+    pub fn embedded() -> Result<Self, FingerprintError> {
+        Self::embedded_with([])
+    }
+
+    /// The project's own fingerprints and others, all or none. The examples of the others are run, since nobody else
+    /// has; the tests run those of the project's own.
     ///
     /// # Errors
-    /// The first file that does not compile, or that repeats an id.
-    pub fn load(files: impl IntoIterator<Item = SourceFile>) -> Result<Self, FingerprintError> {
+    /// The first file that does not compile, repeats an id, or fails an example of its own.
+    pub fn embedded_with(others: impl IntoIterator<Item = SourceFile>) -> Result<Self, FingerprintError> {
+        let embedded = Self::embedded_files().map(|file| (file.compile(), file));
+        Self::of(embedded.chain(others.into_iter().map(|file| (file.prove(), file))))
+    }
+
+    fn of(
+        files: impl Iterator<Item = (Result<Fingerprint, FingerprintError>, SourceFile)>,
+    ) -> Result<Self, FingerprintError> {
         let mut fingerprints = BTreeMap::new();
         let mut digests = BTreeMap::new();
-        for file in files {
-            let fingerprint = file.compile()?;
+        for (fingerprint, file) in files {
+            let fingerprint = fingerprint?;
             let id = fingerprint.id.clone();
             digests.insert(id.clone(), Sha256::digest(&file.text));
             if fingerprints.insert(id.clone(), fingerprint).is_some() {

@@ -6,7 +6,7 @@ use super::*;
 use crate::fingerprint::derive_traits;
 
 fn embedded() -> FingerprintSet {
-    FingerprintSet::load(FingerprintSet::embedded_files()).unwrap()
+    FingerprintSet::embedded().unwrap()
 }
 
 #[test]
@@ -25,21 +25,10 @@ fn glob(folder: &Path) -> usize {
 }
 
 #[test]
-fn every_example_gives_its_verdict_and_no_counter_example_matches() {
-    let set = embedded();
-    for fingerprint in set.iter() {
-        let verdict = |example: &crate::fingerprint::Example| {
-            let observation = Observation::from_facts(&example.facts).unwrap();
-            compare(fingerprint, &observation, &derive_traits(&observation)).map(|found| found.confidence)
-        };
+fn every_file_has_examples_both_ways_and_proves_them() {
+    for file in FingerprintSet::embedded_files() {
+        let fingerprint = file.prove().unwrap();
         assert!(fingerprint.examples.len() >= 2 && fingerprint.counter_examples.len() >= 2, "{}", fingerprint.id);
-        for example in &fingerprint.examples {
-            assert!(example.confidence.is_some(), "{}: {}", fingerprint.id, example.why);
-            assert_eq!(verdict(example), example.confidence, "{}: {}", fingerprint.id, example.why);
-        }
-        for example in &fingerprint.counter_examples {
-            assert_eq!(verdict(example), None, "{}: {}", fingerprint.id, example.why);
-        }
     }
 }
 
@@ -48,10 +37,10 @@ fn no_embedded_fingerprint_matches_an_example_of_another() {
     let set = embedded();
     for fingerprint in set.iter() {
         for example in &fingerprint.examples {
-            let observation = Observation::from_facts(&example.facts).unwrap();
+            let observation = Observation::from_facts(&example.get_ref().facts).unwrap();
             let matches = set.matches(&observation, &derive_traits(&observation));
             let ids: Vec<&str> = matches.iter().map(|found| found.fingerprint_id.as_str()).collect();
-            assert_eq!(ids, [fingerprint.id.as_str()], "{}", example.why);
+            assert_eq!(ids, [fingerprint.id.as_str()], "{}", example.get_ref().why);
         }
     }
 }
@@ -85,6 +74,13 @@ fn complaints_name_file_line_and_key() {
         ),
         (MINIMAL.replace("\"x\"", "\"A b\""), "my.toml:1: `id` may hold only"),
         (MINIMAL.replace("name = \"X\"\n", ""), "my.toml:1: missing field `name`"),
+        (MINIMAL.replace("computer_name", "ntlm_build"), "my.toml:7: `equals` must give `ntlm_build` a whole number"),
+        (
+            MINIMAL.replace("equals = \"X\"", "equals = [1, \"a\"]"),
+            "my.toml:7: `equals` must give `computer_name` a text",
+        ),
+        (MINIMAL.replace("equals = \"X\"", "equals = 1.5"), "my.toml:8: `equals` takes a text, a whole number"),
+        (MINIMAL.replace("equals = \"X\"", "prefix = \"\""), "my.toml:7: `prefix` must not be empty"),
         (MINIMAL.split("[[").next().unwrap().to_owned(), "my.toml:1: `required` is missing"),
     ];
     for (text, expected) in cases {
@@ -94,9 +90,30 @@ fn complaints_name_file_line_and_key() {
 }
 
 #[test]
+fn examples_of_own_files_are_run() {
+    let example = |confidence: &str, facts: &str| {
+        let head = format!("{MINIMAL}[[examples]]\norigin = \"synthetic\"\nwhy = \"it is so\"\n");
+        let text = format!("{head}{confidence}[examples.facts]\n{facts}\n");
+        SourceFile { name: "my.toml".to_owned(), text }.prove().map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(example("confidence = \"weak\"\n", "cert_subject_cn = \"x\""), Ok(()));
+    let cases = [
+        ("confidence = \"supported\"\n", "cert_subject_cn = \"x\"", "gives `weak` where `supported` was expected"),
+        ("confidence = \"weak\"\n", "cert_subject_cn = \"y\"", "gives `no match` where `weak` was expected"),
+        ("confidence = \"weak\"\n", "cert_subject = 7", "are wrong: invalid type"),
+        ("confidence = \"weak\"\n", "subject_cn = \"x\"", "are wrong: `subject_cn` is not a field"),
+        ("", "cert_subject_cn = \"x\"", "`confidence` is missing"),
+    ];
+    for (confidence, facts, expected) in cases {
+        let error = example(confidence, facts).unwrap_err();
+        assert!(error.starts_with("my.toml:9: ") && error.contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn an_id_may_stand_only_once() {
     let file = |name: &str| SourceFile { name: name.to_owned(), text: MINIMAL.to_owned() };
-    let error = FingerprintSet::load([file("a.toml"), file("b.toml")]).unwrap_err();
+    let error = FingerprintSet::embedded_with([file("a.toml"), file("b.toml")]).unwrap_err();
     assert!(error.to_string().starts_with("b.toml:1: `id` `x` is already taken"), "{error}");
 }
 
@@ -104,7 +121,7 @@ fn an_id_may_stand_only_once() {
 fn the_hash_names_the_contents_and_not_the_order() {
     let file =
         |id: &str| SourceFile { name: format!("{id}.toml"), text: MINIMAL.replace("\"x\"", &format!("\"{id}\"")) };
-    let hash = |files: Vec<SourceFile>| FingerprintSet::load(files).unwrap().hash().to_owned();
+    let hash = |files: Vec<SourceFile>| FingerprintSet::embedded_with(files).unwrap().hash().to_owned();
     assert_eq!(hash(vec![file("a"), file("b")]), hash(vec![file("b"), file("a")]));
     assert_ne!(hash(vec![file("a")]), hash(vec![file("b")]));
 }

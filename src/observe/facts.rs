@@ -84,6 +84,13 @@ pub static FIELDS: &[Field<Observation>] = &[
     .on_request(),
     field("ip", "ip", Kind::Address, "The endpoint's address.", |o| Some(o.ip.to_string().into())),
     field("port", "port", Kind::Integer, "The endpoint's TCP port.", |o| Some(o.port.into())),
+    field(
+        "computer_name",
+        "ntlm.dns_computer_name",
+        Kind::Text,
+        "The machine's name: the NTLM DNS name, else the NetBIOS name, else the certificate's common name.",
+        |o| o.computer_name().map(Into::into),
+    ),
     field("status", "status", Kind::Word, "How the step named by `stage` ended.", |o| Some(word(o.status).into())),
     field("stage", "stage", Kind::Word, "The last step of the dialogue that was begun.", |o| {
         Some(word(o.stage).into())

@@ -24,6 +24,14 @@ pub struct Field<T: 'static> {
     pub get: fn(&T) -> Option<Value<'_>>,
 }
 
+/// The known name that a mistyped one most likely means, if any is near.
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distance = |known: &str| strsim::damerau_levenshtein(known, name);
+    let best = known.into_iter().min_by_key(|known| distance(known))?;
+    (distance(best) <= name.chars().count() / 3 + 1).then_some(best)
+}
+
 /// The type of a field, which also says who controls its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use bytes::{Base64, Hex};
 pub use certificate::Certificate;
 pub use facts::FIELDS;
-pub use field::{Field, Kind, Value};
+pub use field::{Field, Kind, Value, nearest};
 pub use ntlm::Ntlm;
 pub use words::{KeyPossession, Stage, Status, X224Answer};
 
@@ -210,6 +210,18 @@ impl Observation {
     #[must_use]
     pub fn leaf(&self) -> Option<&Certificate> {
         self.tls.as_ref()?.certificates.first()
+    }
+
+    /// The name that the endpoint gives itself: DNS name before NetBIOS name before the certificate's common name.
+    #[must_use]
+    pub fn computer_name(&self) -> Option<&str> {
+        let ntlm = self.ntlm.as_ref();
+        let declared = [
+            ntlm.and_then(|ntlm| ntlm.dns_computer_name.as_deref()),
+            ntlm.and_then(|ntlm| ntlm.netbios_computer_name.as_deref()),
+            self.leaf().and_then(|leaf| leaf.subject_cn.as_deref()),
+        ];
+        declared.into_iter().flatten().find(|name| !name.trim().is_empty())
     }
 
     /// The third part of the NTLM product version.

@@ -1,6 +1,7 @@
 //! CSV per RFC 4180: UTF-8, CRLF, one row per record, columns from the field table.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, Write};
 
 use csv::{Terminator, Writer, WriterBuilder};
@@ -8,7 +9,7 @@ use strum::{Display, EnumString, IntoStaticStr};
 use thiserror::Error;
 
 use super::Sink;
-use crate::observe::Value;
+use crate::observe::{Value, nearest};
 use crate::verdict::{Column, Record, columns};
 
 /// The last column of every CSV: whether cells were neutralised.
@@ -42,10 +43,17 @@ impl Default for CsvOptions {
 
 /// A name in `--fields` that is none.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{name}` is no field; did you mean `{nearest}`? `rdprint scan --list-fields` lists them all")]
 pub struct FieldsError {
     name: String,
-    nearest: &'static str,
+    nearest: Option<&'static str>,
+}
+
+impl fmt::Display for FieldsError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, nearest } = self;
+        let hint = nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
+        write!(out, "`{name}` is no field{hint} (`rdprint scan --list-fields` lists them all)")
+    }
 }
 
 /// Reads a list of field names; `default` and `all` stand for the lists that they name. Each column comes once.
@@ -58,8 +66,7 @@ pub fn choose_columns(names: &[String]) -> Result<Vec<Column>, FieldsError> {
             name => columns().filter(|column| column.name() == name).collect(),
         };
         if group.is_empty() && name != CSV_CELLS {
-            let known = columns().map(Column::name);
-            let nearest = known.min_by_key(|known| strsim::damerau_levenshtein(known, name)).unwrap_or_default();
+            let nearest = nearest(name, columns().map(Column::name));
             return Err(FieldsError { name: name.to_owned(), nearest });
         }
         for column in group {
@@ -147,7 +154,7 @@ mod tests {
         let default = names(&["default"]).unwrap();
         assert!(names(&["default", "ntlm_build"]).unwrap().len() == default.len() + 1);
         let error = names(&["cert_sha265"]).unwrap_err();
-        assert_eq!(error, FieldsError { name: "cert_sha265".to_owned(), nearest: "cert_sha256" });
+        assert_eq!(error, FieldsError { name: "cert_sha265".to_owned(), nearest: Some("cert_sha256") });
     }
 
     #[test]

@@ -128,19 +128,29 @@ pub fn format_of(path: &Path) -> Result<Format, OpenError> {
     }
 }
 
-/// Opens a file that is not there yet, or one that may be replaced.
-pub fn create_file(path: &Path, overwrite: bool) -> Result<BufWriter<File>, OpenError> {
+/// Opens a file that is not there yet, or one that may be replaced. What stands in the latter stays until
+/// [`empty`] is called, so that a run that is refused later has destroyed nothing.
+pub fn open_file(path: &Path, overwrite: bool) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
     options.write(true);
     if overwrite {
-        options.create(true).truncate(true)
+        options.create(true).truncate(false)
     } else {
         options.create_new(true)
     };
-    options.open(path).map(BufWriter::new).map_err(|error| match error.kind() {
+    options.open(path).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => OpenError::Exists(path.to_owned()),
         _ => OpenError::Io(path.to_owned(), error),
     })
+}
+
+/// Makes an open file ready to be written from its beginning.
+pub fn empty(path: &Path, file: File) -> Result<BufWriter<File>, OpenError> {
+    let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+    // A device or a pipe has no length that could be set.
+    let emptied = if is_file { file.set_len(0) } else { Ok(()) };
+    emptied.map_err(|error| OpenError::Io(path.to_owned(), error))?;
+    Ok(BufWriter::new(file))
 }
 
 /// A sink of the given format into `out`.

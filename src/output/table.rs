@@ -59,15 +59,12 @@ fn row(record: &Record) -> [String; 7] {
         Status::Success => observation.stage.to_string(),
         status => format!("{}: {status}", observation.stage),
     };
-    let name = ntlm
-        .and_then(|ntlm| ntlm.dns_computer_name.as_ref().or(ntlm.netbios_computer_name.as_ref()))
-        .or_else(|| observation.leaf()?.subject_cn.as_ref());
     let strongest = record.strongest();
     let word = |word: Option<&'static str>| word.unwrap_or_default().to_owned();
     [
         std::net::SocketAddr::new(observation.ip, observation.port).to_string(),
         showed,
-        cell(name.map_or("", String::as_str)),
+        cell(observation.computer_name().unwrap_or_default()),
         cell(ntlm.and_then(|ntlm| ntlm.product_version.as_deref()).unwrap_or_default()),
         word(strongest.map(|found| found.class.into())),
         strongest.map(|found| found.fingerprint_id.clone()).unwrap_or_default(),

@@ -10,6 +10,8 @@ use crate::verdict::Record;
 /// Counts over the endpoints of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
+    /// Endpoints that were to be looked at.
+    pub planned: u128,
     /// Endpoints that were looked at.
     pub probed: u64,
     /// Those that accepted the connection.
@@ -18,6 +20,10 @@ pub struct Coverage {
     pub rdp: u64,
     /// Those of them that declared a name to compare.
     pub named: u64,
+    /// Endpoints that did not accept the connection, by what happened instead.
+    pub not_open: BTreeMap<Status, u64>,
+    /// Open endpoints that do not speak RDP, by how the dialogue ended.
+    pub not_rdp: BTreeMap<Status, u64>,
     /// RDP endpoints without a name, by reason.
     pub unnamed: BTreeMap<&'static str, u64>,
     /// Findings per class.
@@ -26,8 +32,10 @@ pub struct Coverage {
     pub supported: BTreeMap<Class, u64>,
     /// The strongest class of all supported findings, whatever else the same host matched.
     pub strongest_supported: Option<Class>,
-    /// Informational and contradicted matches.
+    /// Endpoints whose only matches are informational.
     pub informational: u64,
+    /// Endpoints whose only matches of an accusing class are contradicted.
+    pub contradicted: u64,
 }
 
 impl Coverage {
@@ -35,8 +43,13 @@ impl Coverage {
     pub fn add(&mut self, record: &Record) {
         let observation = &record.observation;
         self.probed += 1;
-        self.open += u64::from(observation.is_open());
+        if !observation.is_open() {
+            *self.not_open.entry(observation.status).or_default() += 1;
+            return;
+        }
+        self.open += 1;
         if !observation.speaks_rdp() {
+            *self.not_rdp.entry(observation.status).or_default() += 1;
             return;
         }
         self.rdp += 1;
@@ -45,17 +58,22 @@ impl Coverage {
         } else {
             *self.unnamed.entry(reason_for_no_name(observation)).or_default() += 1;
         }
+        self.add_matches(record);
+    }
+
+    fn add_matches(&mut self, record: &Record) {
         let strongest = |findings: &mut dyn Iterator<Item = &Match>| findings.map(|found| found.class).min();
         let class = strongest(&mut record.findings());
         let supported = strongest(&mut record.findings().filter(|found| found.is_supported()));
-        match class {
-            Some(class) => {
-                *self.findings.entry(class).or_default() += 1;
-                *self.supported.entry(class).or_default() += u64::from(supported == Some(class));
-            }
-            None => self.informational += u64::from(!record.matches.is_empty()),
-        }
         self.strongest_supported = self.strongest_supported.into_iter().chain(supported).min();
+        if let Some(class) = class {
+            *self.findings.entry(class).or_default() += 1;
+            *self.supported.entry(class).or_default() += u64::from(supported == Some(class));
+        } else if record.matches.iter().any(|found| !found.class.is_informational()) {
+            self.contradicted += 1;
+        } else {
+            self.informational += u64::from(!record.matches.is_empty());
+        }
     }
 
     /// Whether a supported finding of this class or a stronger one was made.
@@ -76,24 +94,42 @@ fn reason_for_no_name(observation: &Observation) -> &'static str {
     }
 }
 
-/// The summary for a person, one line each.
+/// The summary for a person, one thing a line.
 impl fmt::Display for Coverage {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { probed, open, rdp, named, .. } = self;
+        let Self { planned, probed, open, rdp, named, .. } = self;
+        if u128::from(*probed) < *planned {
+            writeln!(out, "STOPPED EARLY: {probed} of {planned} endpoints were probed")?;
+        }
         writeln!(out, "probed {probed}, open {open}, RDP {rdp}, with a comparable name {named}")?;
+        by_status(out, "not open", &self.not_open)?;
+        by_status(out, "open, but not RDP", &self.not_rdp)?;
         for (reason, count) in &self.unnamed {
-            writeln!(out, "  without a name: {count} ({reason})")?;
+            writeln!(out, "  RDP without a name: {count} ({reason})")?;
         }
         for (class, count) in &self.findings {
             let supported = self.supported.get(class).copied().unwrap_or_default();
-            writeln!(out, "findings: {count} {class}, {supported} of them supported by a second fact")?;
+            writeln!(out, "findings: {count} {class}, {supported} of them supported by more than the name")?;
         }
-        if self.findings.is_empty() {
-            writeln!(out, "findings: none")?;
+        match (self.findings.is_empty(), named) {
+            (true, 0) => writeln!(out, "findings: none, because nothing could be compared")?,
+            (true, _) => writeln!(out, "findings: none")?,
+            (false, _) => {}
         }
         if self.informational > 0 {
-            writeln!(out, "informational or contradicted matches: {}", self.informational)?;
+            writeln!(out, "informational matches, no findings: {}", self.informational)?;
+        }
+        if self.contradicted > 0 {
+            writeln!(out, "names of known images that other facts contradict, no findings: {}", self.contradicted)?;
         }
         Ok(())
     }
+}
+
+fn by_status(out: &mut fmt::Formatter<'_>, title: &str, counts: &BTreeMap<Status, u64>) -> fmt::Result {
+    if counts.is_empty() {
+        return Ok(());
+    }
+    let parts: Vec<String> = counts.iter().map(|(status, count)| format!("{count} {status}")).collect();
+    writeln!(out, "  {title}: {}", parts.join(", "))
 }

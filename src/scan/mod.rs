@@ -67,6 +67,7 @@ pub async fn run(
     mut stop: oneshot::Receiver<()>,
 ) -> Result<(), ScanError> {
     let Plan { addresses, ports, concurrency, prober } = plan;
+    coverage.planned = addresses.count().saturating_mul(ports.len() as u128);
     let (prober, ports): (Arc<Prober>, Arc<[u16]>) = (Arc::new(prober), ports.into());
     let (sender, mut seen) = mpsc::channel(WAITING_OBSERVATIONS);
     let mut hosts = addresses.iter().peekable();

@@ -1,6 +1,6 @@
 //! How a target is written.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnet::IpNet;
 use thiserror::Error;
@@ -19,6 +19,12 @@ pub enum TargetError {
          192.0.2.1-192.0.2.9, 192.0.2.1-9 or 2001:db8::7"
     )]
     Notation(String),
+    /// It is an address with a port.
+    #[error("target `{0}` names a port; give the address alone, and the ports with --ports")]
+    WithPort(String),
+    /// It looks like a host name.
+    #[error("target `{0}` looks like a name, and names are not resolved; give its addresses")]
+    Name(String),
     /// Its prefix length is not possible for its family.
     #[error("target `{0}` has an impossible prefix length; IPv4 takes /0 to /32, IPv6 /0 to /128")]
     PrefixLength(String),
@@ -36,7 +42,16 @@ pub enum TargetError {
 /// Reads an address, a CIDR prefix (host bits are ignored), a range `A-B`, or nmap's short IPv4 range `a.b.c.d-e`.
 pub fn parse(text: &str) -> Result<Range, TargetError> {
     let text = text.trim();
-    let notation = || TargetError::Notation(text.to_owned());
+    let notation = || {
+        let text = text.to_owned();
+        if text.parse::<SocketAddr>().is_ok() {
+            TargetError::WithPort(text)
+        } else if is_like_a_name(&text) {
+            TargetError::Name(text)
+        } else {
+            TargetError::Notation(text)
+        }
+    };
     let range = if let Some((address, _length)) = text.split_once('/') {
         let address: IpAddr = address.parse().map_err(|_| notation())?;
         let net: IpNet = text.parse().map_err(|_| TargetError::PrefixLength(text.to_owned()))?;
@@ -57,6 +72,12 @@ pub fn parse(text: &str) -> Result<Range, TargetError> {
         }
         _ => Ok(range),
     }
+}
+
+/// Letters that no address has, in the characters of a host name.
+fn is_like_a_name(text: &str) -> bool {
+    text.contains(|character: char| matches!(character, 'g'..='z' | 'G'..='Z'))
+        && text.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_'))
 }
 
 /// The end of a range: a whole address, or the last number of an IPv4 address.
@@ -86,7 +107,10 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong() {
-        assert!(matches!(parse("example.com"), Err(TargetError::Notation(_))));
+        assert!(matches!(parse("example.com"), Err(TargetError::Name(_))));
+        assert!(matches!(parse("127.0.0.1:3389"), Err(TargetError::WithPort(_))));
+        assert!(matches!(parse("[::1]:3389"), Err(TargetError::WithPort(_))));
+        assert!(matches!(parse("127.0.0.1,127.0.0.2"), Err(TargetError::Notation(_))));
         assert!(matches!(parse(""), Err(TargetError::Notation(_))));
         assert!(matches!(parse("127.0.0/24"), Err(TargetError::Notation(_))));
         assert!(matches!(parse("127.0.0.0/33"), Err(TargetError::PrefixLength(_))));

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 /// Why a port list was not understood.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{0}` is not a port or a range of ports; write numbers from 1 to 65535, like 3389,3390,13380-13400")]
+#[error("`{0}` is not a port or a rising range of ports; write numbers from 1 to 65535, like 3389,3390,13380-13400")]
 pub struct PortError(String);
 
 /// Reads `3389,3390,13380-13400`: each port once, ascending, at least one.

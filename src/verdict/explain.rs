@@ -2,33 +2,35 @@
 
 use std::fmt::{self, Write as _};
 
+use jiff::SignedDuration;
+use strum::EnumMessage;
+
 use super::Record;
-use crate::fingerprint::{Confidence, Fingerprint, FingerprintSet, Match, Side};
+use crate::fingerprint::{Confidence, Fingerprint, FingerprintSet, Match, declares_name};
 use crate::observe::{KeyPossession, Observation, Status};
 use crate::proto::x224::failure_name;
 use crate::visible::visible;
 
-/// What was seen at the endpoint, what it resembles, and how far that can be trusted. Foreign text in it is made
-/// visible, so that no host can add lines of its own.
+/// What was seen at the endpoint, what it resembles today, and how far that can be trusted. Foreign text in it is
+/// made visible, so that no host can add lines of its own.
+///
+/// The observation is judged anew with `fingerprints`; matches of the stored verdict that these do not know are named.
 #[must_use]
-pub fn explain(record: &Record, fingerprints: &FingerprintSet) -> String {
+pub fn explain(stored: &Record, fingerprints: &FingerprintSet) -> String {
     let mut note = String::new();
+    let record = Record::judge(stored.observation.clone(), fingerprints);
+    let unknown = stored.matches.iter().filter(|found| fingerprints.get(&found.fingerprint_id).is_none()).collect();
     // Writing into a String cannot fail.
-    let _infallible = write_note(&mut note, record, fingerprints);
+    let _infallible = write_note(&mut note, &record, unknown, fingerprints);
     note
 }
 
-fn write_note(note: &mut String, record: &Record, fingerprints: &FingerprintSet) -> fmt::Result {
+fn write_note(note: &mut String, record: &Record, unknown: Vec<&Match>, fingerprints: &FingerprintSet) -> fmt::Result {
     let observation = &record.observation;
-    let (ip, port) = (observation.ip, observation.port);
-    writeln!(note, "{}", std::net::SocketAddr::new(ip, port))?;
-    writeln!(
-        note,
-        "  Seen {:.0} by {} (source: {})",
-        observation.seen_at,
-        visible(&observation.scanner),
-        visible(&observation.source)
-    )?;
+    writeln!(note, "{}", std::net::SocketAddr::new(observation.ip, observation.port))?;
+    let (scanner, source) = (visible(&observation.scanner), visible(&observation.source));
+    writeln!(note, "  Seen {:.0} by {scanner} (source: {source}).", observation.seen_at)?;
+    writeln!(note, "  Only what the host shows before any logon was read; no logon was tried.")?;
     writeln!(note, "\n  What it showed")?;
     write_dialogue(note, observation)?;
     write_names(note, observation)?;
@@ -42,10 +44,20 @@ fn write_note(note: &mut String, record: &Record, fingerprints: &FingerprintSet)
     }
     writeln!(note, "\n  What it resembles")?;
     if record.matches.is_empty() {
-        writeln!(note, "    No known image. That is no statement about the host's owner or use.")?;
+        let nothing = if declares_name(observation) {
+            "No known image. That is no statement about the host's owner or use."
+        } else {
+            "Nothing could be compared: the host showed no name."
+        };
+        writeln!(note, "    {nothing}")?;
     }
     for found in &record.matches {
         write_match(note, found, fingerprints.get(&found.fingerprint_id))?;
+    }
+    for Match { fingerprint_id, class, confidence, .. } in unknown {
+        let id = visible(fingerprint_id);
+        writeln!(note, "    The record also holds a match of {id} ({class}, {confidence}), which is not among the")?;
+        writeln!(note, "    fingerprints at hand; name its file with --fingerprints.")?;
     }
     writeln!(note, "\n  Compared with fingerprint set {:.16}…", record.fingerprint_set)
 }
@@ -54,7 +66,7 @@ fn write_dialogue(note: &mut String, observation: &Observation) -> fmt::Result {
     let Observation { status, stage, .. } = observation;
     match (status, &observation.error) {
         (Status::Success, _) => {
-            writeln!(note, "    Dialogue: complete as far as {stage}, where it ends without a logon")?;
+            writeln!(note, "    Dialogue: complete; its last step without a logon was {stage}")?;
         }
         (_, Some(error)) => writeln!(note, "    Dialogue: ended at {stage} with {status}: {}", visible(error))?,
         (_, None) => writeln!(note, "    Dialogue: ended at {stage} with {status}")?,
@@ -103,7 +115,11 @@ fn write_names(note: &mut String, observation: &Observation) -> fmt::Result {
         writeln!(note, "    NTLM version: {}, as declared; not a product name", visible(version))?;
     }
     match (ntlm.system_time, ntlm.clock_skew_ms) {
-        (Some(time), Some(skew)) => writeln!(note, "    Host's clock: {time:.0}, {skew} ms against ours"),
+        (Some(time), Some(skew)) => {
+            let direction = if skew < 0 { "behind" } else { "ahead of" };
+            let difference = SignedDuration::from_millis(skew).abs();
+            writeln!(note, "    Host's clock: {time:.0}, {difference:#} {direction} ours")
+        }
         (Some(time), None) => writeln!(note, "    Host's clock: {time:.0}"),
         _ => Ok(()),
     }
@@ -128,42 +144,45 @@ fn write_certificate(note: &mut String, observation: &Observation) -> fmt::Resul
 }
 
 fn write_match(note: &mut String, found: &Match, fingerprint: Option<&Fingerprint>) -> fmt::Result {
+    let Some(fingerprint) = fingerprint else { return Ok(()) };
     let Match { fingerprint_id, class, confidence, evidence } = found;
-    let name = fingerprint.map_or(fingerprint_id.as_str(), |fingerprint| fingerprint.name.as_str());
-    writeln!(note, "    {name} ({fingerprint_id}; class {class}; {confidence})")?;
+    let name = &fingerprint.name;
+    if *confidence == Confidence::Contradicted {
+        writeln!(note, "    Not {name}, as far as can be seen: the name agrees, other facts do not.")?;
+        writeln!(note, "    (fingerprint {fingerprint_id}, contradicted)")?;
+    } else {
+        writeln!(note, "    {name} (fingerprint {fingerprint_id}, class {class}, {confidence})")?;
+        writeln!(note, "      {confidence}: {}", confidence.get_documentation().unwrap_or_default())?;
+    }
     for piece in evidence {
-        let side = if piece.side == Side::For { "for" } else { "against" };
         let facts: Vec<String> =
             piece.facts.iter().map(|(field, value)| format!("{field} = {}", visible(value))).collect();
-        writeln!(note, "      {side}: {}", facts.join(", "))?;
+        writeln!(note, "      {} {}: {}", piece.side, piece.condition, facts.join(", "))?;
     }
+    writeln!(note, "      What that image is: {}", fingerprint.description.trim())?;
+    writeln!(note, "\n  What may fairly be said to the customer")?;
+    let source = fingerprint.sources.first().map_or_else(|| "no source given".to_owned(), ToString::to_string);
+    let wording = fingerprint.wording.clone().unwrap_or_else(|| class.wording(name, &source));
     match confidence {
         Confidence::Contradicted => writeln!(
             note,
-            "      Fair wording: This host shows the name of a known image, but other facts contradict that it is a copy of \
-             it. Names are self-declared. Do not act on this match alone."
+            "    Nothing on this ground. The host shows a name that is known from elsewhere, and names are self-declared; \
+             what else it shows speaks against a copy."
         )?,
-        Confidence::Weak | Confidence::Supported => {
-            let source = fingerprint.and_then(|fingerprint| fingerprint.sources.first());
-            let source = source.map_or_else(|| "no source given".to_owned(), ToString::to_string);
-            let own = fingerprint.and_then(|fingerprint| fingerprint.wording.clone());
-            writeln!(note, "      Fair wording: {}", own.unwrap_or_else(|| class.wording(name, &source)).trim())?;
-            if *confidence == Confidence::Weak {
-                writeln!(note, "      The name is self-declared and nothing else was found to bear it out.")?;
-            }
-        }
+        Confidence::Weak => writeln!(
+            note,
+            "    The only sign is a name, which any host can declare; nothing else was found to bear it out. {}",
+            wording.trim()
+        )?,
+        Confidence::Supported => writeln!(note, "    {}", wording.trim())?,
     }
-    let Some(fingerprint) = fingerprint else { return Ok(()) };
+    writeln!(note, "\n  For the abuse desk only")?;
     for caution in &fingerprint.false_positives {
-        writeln!(note, "      Caution: {}", caution.trim())?;
+        writeln!(note, "    Caution: {}", caution.trim())?;
     }
     for source in &fingerprint.sources {
-        writeln!(
-            note,
-            "      Source: {source}: {}{}",
-            source.title,
-            source.url.as_ref().map_or(String::new(), |url| format!(" <{url}>"))
-        )?;
+        let url = source.url.as_ref().map_or(String::new(), |url| format!(" <{url}>"));
+        writeln!(note, "    Source of the fingerprint: {source}: {}{url}", source.title)?;
     }
     Ok(())
 }

@@ -111,6 +111,9 @@ fn several_outputs_are_written_at_once_and_nothing_is_overwritten_unasked() {
     let fresh = folder.path("fresh.csv");
     let half = run(&["scan", "127.66.2.1", "-p", &port, "-o", &fresh, "-o", &jsonl]);
     assert_eq!(half.code, Some(2), "{half:?}");
+    let before = fs::read_to_string(&csv).unwrap();
+    let lost = run(&["scan", "127.66.2.1", "-p", &port, "--overwrite", "-o", &csv, "-o", &folder.path("no/b.csv")]);
+    assert_eq!((lost.code, fs::read_to_string(&csv).unwrap()), (Some(2), before), "a refused run destroys nothing");
     assert!(!std::path::Path::new(&fresh).exists(), "a refused run leaves nothing in the way of the next");
     let twice = run(&["scan", "127.66.2.1", "-p", &port, "--overwrite", "-o", &csv, "-o", &csv]);
     assert!(twice.stderr.contains("is named twice"), "{twice:?}");
@@ -162,6 +165,21 @@ fn a_clone_is_explained_with_its_evidence_and_its_cautions() {
     // The set's hash changes with every fingerprint and says nothing here.
     let note: Vec<&str> = ran.stdout.lines().filter(|line| !line.contains("fingerprint set")).collect();
     expect_file!["golden/explain-redvds.txt"].assert_eq(&(note.join("\n") + "\n"));
+}
+
+#[test]
+fn explain_names_a_match_whose_fingerprint_is_not_at_hand() {
+    let (server, folder) = (Server::single(Host::windows("OURS-01", 20348)).unwrap(), Folder::new());
+    let text = "id = \"ours\"\nname = \"Ours\"\nclass = \"unnamed-clone\"\nstatus = \"stable\"\ndescription = \"x\"\n\
+                [[required]]\nfield = \"computer_name\"\nequals = \"OURS-01\"\n";
+    let file = folder.write("ours.toml", text);
+    let record = scan(&server, &["--fingerprints", &file]).stdout;
+    let without = run_with_input(&["explain"], &record).stdout;
+    assert!(without.contains("also holds a match of ours (unnamed-clone, weak)"), "{without}");
+    let with = run_with_input(&["explain", "--fingerprints", &file], &record).stdout;
+    assert!(with.contains("Ours (fingerprint ours, class unnamed-clone, weak)"), "{with}");
+    let csv = run_with_input(&["explain"], "schema_version,seen_at\r\n");
+    assert_eq!((csv.code, csv.stderr.lines().count()), (Some(2), 1), "{csv:?}");
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub(crate) fn probe(host: Host) -> Observation {
 
 /// The embedded fingerprints' verdict.
 pub(crate) fn judge(observation: Observation) -> Record {
-    Record::judge(observation, &FingerprintSet::load(FingerprintSet::embedded_files()).unwrap())
+    Record::judge(observation, &FingerprintSet::embedded().unwrap())
 }
 
 /// The program, with these arguments.

@@ -15,7 +15,7 @@ use std::time::Instant;
 use rdprint::fingerprint::FingerprintSet;
 use rdprint::output::{CsvOptions, Format, Outputs, Selection, Sink, TableSink, empty, open_file, sink};
 use rdprint::probe::{Pace, Prober, Settings};
-use rdprint::scan::{self, Coverage, Plan};
+use rdprint::scan::{self, Coverage, Plan, Wish};
 use rdprint::target::parse;
 use rdprint::verdict::Record;
 use simulator::{ChildServer, Kind};
@@ -46,11 +46,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         outputs.add(name.to_owned(), sink(format, Box::new(file), &CsvOptions::default())?);
     }
     let mut coverage = Coverage::default();
-    // Nobody stops the demo early, so this sender is only kept alive.
-    let (_never, stop) = tokio::sync::oneshot::channel();
+    // Nobody stops the demo early, so the wish never changes.
+    let (_unchanged, wish) = tokio::sync::watch::channel(Wish::GoOn);
     let start = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(scan::run(plan, &fingerprints, &mut outputs, &mut coverage, stop))?;
+    runtime.block_on(scan::run(plan, &fingerprints, outputs, &mut coverage, wish))?;
 
     println!("\nWhat matched a fingerprint:\n");
     show_matches()?;

@@ -10,6 +10,7 @@ use super::words::word;
 use super::{Exit, Failure, fingerprints};
 use crate::output::Selection;
 use crate::verdict::{Record, explain};
+use crate::visible::visible;
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainFlags {
@@ -43,15 +44,16 @@ pub(super) fn run(flags: &ExplainFlags) -> Result<Exit, Failure> {
     }
     let mut out = io::stdout().lock();
     let mut exit = Exit::Done;
-    for (position, line) in reader.lines().enumerate() {
+    for (position, line) in reader.split(b'\n').enumerate() {
         let line = line.map_err(unreadable)?;
-        if line.trim().is_empty() {
+        if line.trim_ascii().is_empty() {
             continue;
         }
-        let record: Record = match serde_json::from_str(&line) {
+        let record: Record = match serde_json::from_slice(&line) {
             Ok(record) => record,
             Err(error) => {
-                let line = position + 1;
+                let (line, error) = (position + 1, error.to_string());
+                let error = visible(&error);
                 eprintln!("{name}:{line}: this is no rdprint record ({error}); explain reads the JSON Lines of scan");
                 exit = Exit::Skipped;
                 continue;

@@ -12,8 +12,7 @@ use crate::observe::{Anomaly, KeyPossession, Stage, Status, X224Answer};
 use crate::output::CSV_CELLS;
 use crate::verdict::{Column, columns};
 
-const CSV_CELLS_DOC: &str =
-    "Whether cells that a spreadsheet would run are `neutralised` or `raw`; always the last column.";
+const CSV_CELLS_DOC: &str = "Whether cells that a spreadsheet would run are `neutralised` or `raw` (on a terminal `visible`); always the last column.";
 
 /// Prints the fields as a table.
 pub(super) fn list() -> Result<Exit, Failure> {

@@ -9,7 +9,7 @@ pub(super) fn run(flags: &ScanFlags) -> Result<Exit, Failure> {
         return fields::list();
     }
     let set = fingerprints::load(&flags.fingerprints)?;
-    let (plan, mut outputs) = flags.resolve()?;
+    let (plan, outputs) = flags.resolve()?;
     // One thread: a handshake costs well under a millisecond, and the rate is limited anyway.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -17,11 +17,11 @@ pub(super) fn run(flags: &ScanFlags) -> Result<Exit, Failure> {
         .map_err(|error| Failure::usage(format!("the runtime cannot be started: {error}")))?;
     let mut coverage = Coverage::default();
     let (caught, ended) = runtime.block_on(async {
-        let (caught, stop) = match signals::listen() {
+        let (caught, wish) = match signals::listen() {
             Ok(listening) => listening,
             Err(error) => return Err(Failure::usage(format!("signals cannot be listened for: {error}"))),
         };
-        let ended = scan::run(plan, &set, &mut outputs, &mut coverage, stop).await;
+        let ended = scan::run(plan, &set, outputs, &mut coverage, wish).await;
         Ok((caught, ended))
     })?;
     eprint!("{coverage}");

@@ -113,13 +113,16 @@ fn accusing_class() -> impl TypedValueParser<Value = Class> {
     PossibleValuesParser::new(classes.map(<&'static str>::from)).try_map(|word| Class::from_str(&word))
 }
 
+/// Nothing here is worth waiting for longer.
+const A_DAY: Duration = Duration::from_secs(86_400);
+
 /// `3s`, `500ms`, `1m30s`, or a bare number of seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds
         .or_else(|| Duration::try_from(text.parse::<SignedDuration>().ok()?).ok())
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| format!("`{text}` is no time above zero; write it like 3s or 500ms"))
+        .filter(|duration| !duration.is_zero() && *duration <= A_DAY)
+        .ok_or_else(|| format!("`{text}` is no time between zero and a day; write it like 3s or 500ms"))
 }
 
 impl ScanFlags {
@@ -196,6 +199,8 @@ impl ScanFlags {
         }
         if let Some(format) = stdout {
             // The header of CSV is written here; a reader that is already gone is noticed at the first record.
+            let cells = if is_terminal { CellText::Visible } else { csv.cells };
+            let csv = CsvOptions { cells, ..csv };
             let sink = sink(format, Box::new(io::stdout()), &csv)
                 .map_err(|error| Failure::usage(format!("standard output cannot be written: {error}")))?;
             outputs.add("standard output".to_owned(), sink);

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use super::Exit;
+use crate::scan::Wish;
 
 /// Which signal came first, if any.
 #[derive(Clone, Debug, Default)]
@@ -18,19 +19,21 @@ impl Caught {
     }
 }
 
-/// Listens from now on. The first signal fires the receiver, so that the run ends in good order; a second one ends
-/// the process at once, since every record is written as soon as it is known.
-pub(super) fn listen() -> std::io::Result<(Caught, oneshot::Receiver<()>)> {
+/// Listens from now on. The first signal asks for an end in good order, the second for an end at once with what was
+/// seen so far, and a third one, should even that hang, ends the process.
+pub(super) fn listen() -> std::io::Result<(Caught, watch::Receiver<Wish>)> {
     let mut signals = Signals::new()?;
-    let (sender, receiver) = oneshot::channel();
+    let (wish, receiver) = watch::channel(Wish::GoOn);
     let caught = Caught::default();
     let first = caught.clone();
     tokio::spawn(async move {
         let exit = signals.next().await;
         first.0.store(exit.code(), Ordering::Relaxed);
         eprintln!("stopping: no new host is begun, those under way are finished; once more to stop at once");
-        // The run may have ended in the meantime.
-        let _ended = sender.send(());
+        // Whoever no longer listens has ended already.
+        let _ended = wish.send(Wish::FinishUp);
+        signals.next().await;
+        let _ended = wish.send(Wish::EndNow);
         let exit = signals.next().await;
         std::process::exit(exit.code().into());
     });

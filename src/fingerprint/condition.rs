@@ -44,6 +44,19 @@ pub(super) enum Expected {
     Integer(i64),
 }
 
+/// What conditions look at: an observation and what follows from it, worked out once.
+pub(super) struct View<'a> {
+    observation: &'a Observation,
+    pub(super) traits: &'a Traits,
+    names: Vec<DeclaredName>,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn of(observation: &'a Observation, traits: &'a Traits) -> Self {
+        Self { observation, traits, names: declared_names(observation) }
+    }
+}
+
 /// Field → value as text.
 pub(super) type Facts = BTreeMap<String, String>;
 
@@ -112,14 +125,14 @@ impl fmt::Display for Expected {
 }
 
 impl Condition {
-    pub(super) fn ask(&self, observation: &Observation, traits: &Traits) -> Answer {
+    pub(super) fn ask(&self, view: &View<'_>) -> Answer {
         match &self.subject {
-            Subject::ComputerName => self.ask_names(&declared_names(observation)),
-            Subject::Fact(field) => match (field.get)(observation) {
+            Subject::ComputerName => self.ask_names(&view.names),
+            Subject::Fact(field) => match (field.get)(view.observation) {
                 None => Answer::Unknown,
                 Some(value) => answer(self.holds(&value), [(field.name, value.into_cell().into_owned())]),
             },
-            Subject::Trait(name) => match traits.get(*name) {
+            Subject::Trait(name) => match view.traits.get(*name) {
                 None => Answer::Unknown,
                 Some(value) => answer(self.holds(&value.as_str().into()), [(*name, value.clone())]),
             },
@@ -130,16 +143,30 @@ impl Condition {
         if names.is_empty() {
             return Answer::Unknown;
         }
-        let fits = |name: &&DeclaredName| match &self.operator {
+        let (fitting, other): (Vec<_>, Vec<_>) = names.iter().partition(|name| self.fits(name));
+        if fitting.is_empty() { answer(false, facts(other)) } else { answer(true, facts(fitting)) }
+    }
+
+    fn fits(&self, name: &DeclaredName) -> bool {
+        match &self.operator {
             Operator::Equals(expected) => {
                 expected.iter().any(|expected| matches!(expected, Expected::Text(text) if name.is(text)))
             }
             Operator::Prefix(prefix) => name.begins_with(prefix),
-            Operator::Regex(regex) => regex.is_match(&name.label),
-        };
-        let facts = |name: &DeclaredName| (name.field, name.value.clone());
-        let fitting: Vec<_> = names.iter().filter(fits).map(facts).collect();
-        if fitting.is_empty() { answer(false, names.iter().map(facts)) } else { answer(true, fitting) }
+            // The engine folds case by Unicode; names of other alphabets are none that a fingerprint means.
+            Operator::Regex(regex) => name.label.is_ascii() && regex.is_match(&name.label),
+        }
+    }
+
+    /// The names that NTLM declares, where this condition on the computer name fits the certificate alone: the machine
+    /// itself says that it is another one.
+    pub(super) fn denied_by(&self, view: &View<'_>) -> Option<Facts> {
+        if !matches!(self.subject, Subject::ComputerName) {
+            return None;
+        }
+        let ntlm: Vec<&DeclaredName> = view.names.iter().filter(|name| name.field.starts_with("ntlm_")).collect();
+        let is_denied = !ntlm.is_empty() && ntlm.iter().all(|name| !self.fits(name));
+        is_denied.then(|| collect(facts(ntlm)))
     }
 
     fn holds(&self, value: &Value<'_>) -> bool {
@@ -161,7 +188,15 @@ impl Condition {
     }
 }
 
+fn facts(names: Vec<&DeclaredName>) -> impl Iterator<Item = (&'static str, String)> {
+    names.into_iter().map(|name| (name.field, name.value.clone()))
+}
+
+fn collect(facts: impl IntoIterator<Item = (&'static str, String)>) -> Facts {
+    facts.into_iter().map(|(field, value)| (field.to_owned(), value)).collect()
+}
+
 fn answer(holds: bool, facts: impl IntoIterator<Item = (&'static str, String)>) -> Answer {
-    let facts = facts.into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
+    let facts = collect(facts);
     if holds { Answer::Holds(facts) } else { Answer::Differs(facts) }
 }

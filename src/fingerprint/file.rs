@@ -7,7 +7,7 @@ use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::condition::{Condition, Expected, Operator, Subject};
+use super::condition::{Condition, Expected, Operator, Subject, View};
 use super::matching::compare;
 use super::{Class, Confidence, TRAITS, derive_traits};
 use crate::observe::{FIELDS, Observation, nearest};
@@ -213,7 +213,8 @@ impl SourceFile {
             let why = &example.get_ref().why;
             let observation = Observation::from_facts(&example.get_ref().facts)
                 .map_err(|error| complain(format!("`facts` of this example ({why}) are wrong: {error}")))?;
-            let found = compare(&fingerprint, &observation, &derive_traits(&observation)).map(|found| found.confidence);
+            let found = compare(&fingerprint, &View::of(&observation, &derive_traits(&observation)))
+                .map(|found| found.confidence);
             if found != expected {
                 let word = |confidence: Option<Confidence>| confidence.map_or("no match", Into::into);
                 let (found, expected) = (word(found), word(expected));
@@ -279,7 +280,7 @@ fn compile_condition(parsed: ConditionToml) -> Result<Condition, Complaint> {
     let complain = |message: String| Complaint { offset, message };
     let subject = Subject::named(field.get_ref()).ok_or_else(|| complain(unknown_field(field.get_ref())))?;
     let (name, ignore_case) = (subject.name(), matches!(subject, Subject::ComputerName));
-    let fold = |text: String| if ignore_case { text.to_lowercase() } else { text };
+    let fold = |text: String| if ignore_case { text.to_ascii_lowercase() } else { text };
     if subject.is_integer() && (prefix.is_some() || regex.is_some()) {
         return Err(complain(format!("`{name}` is a whole number; compare it with `equals = 17763`")));
     }

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strum::Display;
 
-use super::condition::Answer;
+use super::condition::{Answer, View};
 use super::file::Fingerprint;
 use super::{Class, Confidence, TRAITS, Traits};
-use crate::observe::Observation;
 
 /// A fingerprint that an observation fits, with what spoke for and against it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +31,17 @@ pub struct Evidence {
     pub condition: String,
     /// Field → value, as observed.
     pub facts: BTreeMap<String, String>,
+}
+
+impl Evidence {
+    /// `field = "value"`, joined by commas. Quotation marks and backslashes inside a value are escaped, so that no value
+    /// can pass for further facts.
+    #[must_use]
+    pub fn facts_as_text(&self) -> String {
+        let quoted = |value: &String| value.replace('\\', "\\\\").replace('"', "\\\"");
+        let facts = self.facts.iter().map(|(field, value)| format!("{field} = \"{}\"", quoted(value)));
+        facts.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Which way a piece of evidence speaks.
@@ -60,23 +70,25 @@ impl Match {
 }
 
 /// Compares one observation with one fingerprint; `None` where a required condition does not hold.
-pub(super) fn compare(fingerprint: &Fingerprint, observation: &Observation, traits: &Traits) -> Option<Match> {
-    let mut evidence = Vec::new();
+pub(super) fn compare(fingerprint: &Fingerprint, view: &View<'_>) -> Option<Match> {
+    let (mut evidence, mut against) = (Vec::new(), Vec::new());
     for condition in &fingerprint.required {
-        let Answer::Holds(facts) = condition.ask(observation, traits) else { return None };
+        let Answer::Holds(facts) = condition.ask(view) else { return None };
+        if let Some(facts) = condition.denied_by(view) {
+            against.push(Evidence { side: Side::Against, condition: condition.to_string(), facts });
+        }
         evidence.push(Evidence { side: Side::For, condition: condition.to_string(), facts });
     }
     let required = evidence.len();
-    let mut against = Vec::new();
     for condition in &fingerprint.expected {
         let name = condition.to_string();
-        match condition.ask(observation, traits) {
+        match condition.ask(view) {
             Answer::Holds(facts) => evidence.push(Evidence { side: Side::For, condition: name, facts }),
             Answer::Differs(facts) => against.push(Evidence { side: Side::Against, condition: name, facts }),
             Answer::Unknown => {}
         }
     }
-    against.extend(contradicting_traits(traits));
+    against.extend(contradicting_traits(view.traits));
     let confidence = if !against.is_empty() {
         Confidence::Contradicted
     } else if evidence.len() > required {

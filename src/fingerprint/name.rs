@@ -18,31 +18,35 @@ pub(super) struct DeclaredName {
     pub(super) may_be_cut: bool,
 }
 
-/// The names that a host declares for itself. A NetBIOS name that was cut is left out where another field holds the
-/// whole name, because only the whole one is the machine's.
+/// The names that a host declares for itself. A NetBIOS name that was cut is left out where the NTLM DNS name holds the
+/// whole one, because only the whole one is the machine's.
 pub(super) fn declared_names(observation: &Observation) -> Vec<DeclaredName> {
     let ntlm = observation.ntlm.as_ref();
-    let leaf = observation.leaf();
-    let declared = [
-        ("cert_subject_cn", leaf.and_then(|leaf| leaf.subject_cn.as_ref()), false),
-        ("ntlm_netbios_computer_name", ntlm.and_then(|ntlm| ntlm.netbios_computer_name.as_ref()), true),
-        ("ntlm_dns_computer_name", ntlm.and_then(|ntlm| ntlm.dns_computer_name.as_ref()), false),
-    ];
-    let mut names: Vec<DeclaredName> = declared
-        .into_iter()
-        .filter_map(|(field, value, is_netbios)| {
-            let value = value?.trim();
-            let label = value.split('.').next().unwrap_or_default().to_lowercase();
-            let may_be_cut = is_netbios && label.chars().count() == NETBIOS_LENGTH;
-            (!label.is_empty()).then(|| DeclaredName { field, value: value.to_owned(), label, may_be_cut })
-        })
-        .collect();
-    let whole: Vec<String> = names.iter().filter(|name| !name.may_be_cut).map(|name| name.label.clone()).collect();
-    names.retain(|name| {
-        let is_continued = |longer: &String| longer.len() > name.label.len() && longer.starts_with(&name.label);
-        !(name.may_be_cut && whole.iter().any(is_continued))
-    });
-    names
+    let certificate = observation.leaf().and_then(|leaf| leaf.subject_cn.as_ref());
+    let dns = ntlm.and_then(|ntlm| ntlm.dns_computer_name.as_ref());
+    let netbios = ntlm.and_then(|ntlm| ntlm.netbios_computer_name.as_ref());
+    let whole = dns.and_then(|value| declared("ntlm_dns_computer_name", value));
+    let mut cut = netbios.and_then(|value| declared("ntlm_netbios_computer_name", value));
+    if let Some(cut) = &mut cut {
+        cut.may_be_cut = cut.label.chars().count() == NETBIOS_LENGTH;
+    }
+    let is_continued = |cut: &DeclaredName, whole: &DeclaredName| {
+        cut.may_be_cut && whole.label.len() > cut.label.len() && whole.label.starts_with(&cut.label)
+    };
+    if cut.as_ref().zip(whole.as_ref()).is_some_and(|(cut, whole)| is_continued(cut, whole)) {
+        cut = None;
+    }
+    let certificate = certificate.and_then(|value| declared("cert_subject_cn", value));
+    certificate.into_iter().chain(cut).chain(whole).collect()
+}
+
+/// A declaration worth comparing. A wildcard names no machine. Only ASCII letters are folded, as in DNS (RFC 4343):
+/// Unicode's folding would make a Kelvin sign a K.
+fn declared(field: &'static str, value: &str) -> Option<DeclaredName> {
+    let value = value.trim_matches(|character: char| character.is_whitespace() || character == '\0');
+    let label = value.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    let names_a_machine = !label.is_empty() && !label.contains('*');
+    names_a_machine.then(|| DeclaredName { field, value: value.to_owned(), label, may_be_cut: false })
 }
 
 /// Whether the host declares any name at all that fingerprints could be compared with.
@@ -90,6 +94,16 @@ mod tests {
     }
 
     #[test]
+    fn look_alikes_and_longer_certificate_names_change_nothing() {
+        let kelvin = names(json!({ "cert_subject_cn": "WIN-J\u{212A}328LDDJ61" }));
+        assert!(!kelvin[0].is("win-jk328lddj61"));
+        // Only NTLM's own DNS name shows that its NetBIOS name was cut; a certificate may be anybody's.
+        let names =
+            names(json!({ "ntlm_netbios_computer_name": "WIN-BUNS25TD77J", "cert_subject_cn": "WIN-BUNS25TD77J-2" }));
+        assert!(names.iter().any(|name| name.is("win-buns25td77j")));
+    }
+
+    #[test]
     fn a_cut_netbios_name_alone_may_be_any_continuation() {
         let names = names(json!({ "ntlm_netbios_computer_name": "COPY-OF-VM-WIN2" }));
         assert!(names[0].is("copy-of-vm-win2022-base"));
@@ -98,6 +112,7 @@ mod tests {
 
     #[test]
     fn empty_names_are_no_names() {
-        assert_eq!(names(json!({ "ntlm_netbios_computer_name": "", "cert_subject_cn": ".x" })), []);
+        assert_eq!(names(json!({ "ntlm_netbios_computer_name": "\0", "cert_subject_cn": ".x" })), []);
+        assert_eq!(names(json!({ "ntlm_netbios_computer_name": "", "cert_subject_cn": "*.example.com" })), []);
     }
 }

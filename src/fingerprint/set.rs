@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
 
+use super::condition::View;
 use super::file::{Fingerprint, FingerprintError, SourceFile};
 use super::matching::{Match, compare};
 use super::traits::Traits;
@@ -82,8 +83,8 @@ impl FingerprintSet {
     /// Every fingerprint that the observation fits: strongest class first, then best confidence, then id.
     #[must_use]
     pub fn matches(&self, observation: &Observation, traits: &Traits) -> Vec<Match> {
-        let mut matches: Vec<Match> =
-            self.iter().filter_map(|fingerprint| compare(fingerprint, observation, traits)).collect();
+        let view = View::of(observation, traits);
+        let mut matches: Vec<Match> = self.iter().filter_map(|fingerprint| compare(fingerprint, &view)).collect();
         matches.sort_by(|a, b| a.class.cmp(&b.class).then(b.confidence.cmp(&a.confidence)));
         matches
     }

@@ -271,12 +271,15 @@ fn validity(bytes: Option<&[u8]>, problems: &mut Problems) -> (Option<Timestamp>
     let mut sequence = bytes.unwrap_or_default();
     let mut times = der::read_tagged(&mut sequence, der::SEQUENCE).map(|element| element.content).unwrap_or_default();
     let mut next = |name| problems.part(name, der::read(&mut times).map(|element| element.whole), time);
-    (next("notBefore"), next("notAfter"))
+    (next("notBefore").flatten(), next("notAfter").flatten())
 }
 
-fn time(bytes: &[u8]) -> Option<Timestamp> {
+/// A time, which may lie beyond the calendar: RFC 5280, 4.1.2.5, writes "never" as the last second of 9999, and no
+/// calendar holds that in every time zone. Such a time is well-formed and simply not kept.
+#[expect(clippy::option_option, reason = "malformed and too far away are two things")]
+fn time(bytes: &[u8]) -> Option<Option<Timestamp>> {
     let (_, time) = ASN1Time::from_der(bytes).ok()?;
-    Timestamp::from_second(time.timestamp()).ok()
+    Some(Timestamp::from_second(time.timestamp()).ok())
 }
 
 fn algorithm(bytes: &[u8]) -> Option<String> {
@@ -288,12 +291,17 @@ fn registered_name(oid: &Oid<'_>) -> String {
     x509_parser::objects::oid2sn(oid, &OIDS).map_or_else(|_unregistered| oid.to_id_string(), str::to_owned)
 }
 
+/// The size of an RSA modulus, leading zeros not counted.
+fn rsa_bits(subject_public_key_info: &[u8]) -> Option<usize> {
+    let modulus = x509::rsa_key(x509::public_key(subject_public_key_info)?.key)?.modulus;
+    Some(modulus.len() * 8 - modulus.first()?.leading_zeros() as usize)
+}
+
 /// Algorithm and size of a key.
 fn key(bytes: &[u8]) -> Option<(String, Option<u32>)> {
     let (_, spki) = SubjectPublicKeyInfo::from_der(bytes).ok()?;
     let name = registered_name(&spki.algorithm.algorithm);
-    let rsa_bits = x509::public_key(bytes).and_then(|key| x509::rsa_modulus_bits(key.key));
-    let bits = rsa_bits.or_else(|| spki.parsed().ok().map(|key| key.key_size()).filter(|bits| *bits > 0));
+    let bits = rsa_bits(bytes).or_else(|| spki.parsed().ok().map(|key| key.key_size()).filter(|bits| *bits > 0));
     Some((name, bits.and_then(|bits| u32::try_from(bits).ok())))
 }
 

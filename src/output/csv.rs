@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::Sink;
 use crate::observe::{Value, nearest};
 use crate::verdict::{Column, Record, columns};
+use crate::visible::visible;
 
 /// The last column of every CSV: whether cells were neutralised.
 pub const CSV_CELLS: &str = "csv_cells";
@@ -24,6 +25,8 @@ pub enum CellText {
     Neutralised,
     /// As the host sent it.
     Raw,
+    /// For a terminal: neutralised, and with hidden characters made visible, which cannot be undone.
+    Visible,
 }
 
 /// How CSV is to be written.
@@ -95,13 +98,17 @@ impl<W: Write> CsvSink<W> {
     }
 }
 
-impl<W: Write> Sink for CsvSink<W> {
+impl<W: Write + Send> Sink for CsvSink<W> {
     fn write(&mut self, record: &Record) -> io::Result<()> {
         let CsvOptions { columns, cells } = &self.options;
         for column in columns {
             let cell = column.get(record).map_or(Cow::Borrowed(""), Value::into_cell);
             let is_foreign = column.kind().is_peer_controlled();
-            let cell = if is_foreign && *cells == CellText::Neutralised { neutralise(cell) } else { cell };
+            let cell = match cells {
+                CellText::Neutralised if is_foreign => neutralise(cell),
+                CellText::Visible if is_foreign => neutralise(Cow::Owned(visible(&cell).into_owned())),
+                _ => cell,
+            };
             self.writer.write_field(cell.as_bytes())?;
         }
         self.writer.write_field(<&str>::from(*cells))?;

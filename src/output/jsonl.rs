@@ -22,7 +22,7 @@ impl<W: Write> JsonlSink<W> {
     }
 }
 
-impl<W: Write> Sink for JsonlSink<W> {
+impl<W: Write + Send> Sink for JsonlSink<W> {
     /// The line is made first and written in one piece, so that no half record is left behind by a failure to
     /// serialise.
     fn write(&mut self, record: &Record) -> io::Result<()> {
@@ -44,6 +44,10 @@ struct VisibleFormatter;
 
 impl Formatter for VisibleFormatter {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        // Most text is plain, hexadecimal and base64 above all, and one look at its bytes is enough.
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return CompactFormatter.write_string_fragment(writer, fragment);
+        }
         let mut rest = fragment;
         while let Some(start) = rest.find(is_hidden) {
             let (before, after) = rest.split_at(start);

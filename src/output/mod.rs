@@ -56,7 +56,7 @@ pub struct WriteError {
 }
 
 /// A writer of records in one format.
-pub trait Sink {
+pub trait Sink: Send {
     /// Writes one record and hands it to the operating system.
     fn write(&mut self, record: &Record) -> io::Result<()>;
 
@@ -109,9 +109,10 @@ impl Outputs {
         self.sinks.retain_mut(|(name, sink)| match act(sink.as_mut()) {
             Ok(()) => true,
             Err(error) if error.kind() == ErrorKind::BrokenPipe => false,
+            // The others go on without it.
             Err(cause) => {
                 failure = failure.take().or(Some(WriteError { name: name.clone(), cause }));
-                true
+                false
             }
         });
         failure.map_or(Ok(()), Err)
@@ -154,7 +155,7 @@ pub fn empty(path: &Path, file: File) -> Result<BufWriter<File>, OpenError> {
 }
 
 /// A sink of the given format into `out`.
-pub fn sink(format: Format, out: Box<dyn Write>, csv: &CsvOptions) -> io::Result<Box<dyn Sink>> {
+pub fn sink(format: Format, out: Box<dyn Write + Send>, csv: &CsvOptions) -> io::Result<Box<dyn Sink>> {
     Ok(match format {
         Format::Table => Box::new(TableSink::new(out)),
         Format::Jsonl => Box::new(JsonlSink::new(out)),

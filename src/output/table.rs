@@ -41,7 +41,7 @@ impl<W: Write> TableSink<W> {
     }
 }
 
-impl<W: Write> Sink for TableSink<W> {
+impl<W: Write + Send> Sink for TableSink<W> {
     fn write(&mut self, record: &Record) -> io::Result<()> {
         self.rows.push(row(record));
         if self.rows.len() < ROWS_PER_TABLE { Ok(()) } else { self.print() }

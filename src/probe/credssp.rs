@@ -57,8 +57,8 @@ impl Exchange {
         let (request, mut anomalies) = credssp::decode(&self.raw).unwrap_or_default();
         let TsRequest { version, tokens, error_code } = request;
         // An envelope that broke off has no token, but the challenge in it can still be found by its signature.
-        let challenge = tokens.iter().copied().chain([self.raw.as_slice()]).find_map(ntlm::find_challenge);
-        let decoded = challenge.and_then(|(message, wrapped)| {
+        let decoded = tokens.iter().copied().chain([self.raw.as_slice()]).find_map(|token| {
+            let (message, wrapped) = ntlm::find_challenge(token)?;
             let (challenge, found) = ntlm::decode_challenge(message)?;
             Some((message, wrapped && !tokens.is_empty(), challenge, found))
         });

@@ -1,6 +1,7 @@
 //! The steps in their order, under one deadline.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use jiff::{Timestamp, Unit};
@@ -15,6 +16,9 @@ use crate::proto::x224::Protocols;
 /// What the first Connection Request offers; a Windows host with NLA chooses CredSSP from it.
 const OFFER: Protocols = Protocols::SSL.and(Protocols::HYBRID).and(Protocols::HYBRID_EX);
 
+/// A timer that fires so much too late says that this machine did not run.
+const OWN_STALL: Duration = Duration::from_millis(500);
+
 pub(super) async fn run(prober: &Prober, endpoint: SocketAddr) -> Result<Observation, LocalFault> {
     let seen = Observation::begin(endpoint.ip(), endpoint.port(), to_millisecond(Timestamp::now()));
     let deadline = Instant::now() + prober.settings.deadline;
@@ -22,8 +26,9 @@ pub(super) async fn run(prober: &Prober, endpoint: SocketAddr) -> Result<Observa
     let ended = dialogue.speak().await?;
     let mut seen = dialogue.seen;
     match ended {
+        Err(Fault { local: Some(fault), .. }) => return Err(fault),
         Ok(()) => seen.status = Status::Success,
-        Err(Fault { status, error, anomaly }) => {
+        Err(Fault { status, error, anomaly, local: None }) => {
             seen.status = status;
             seen.error = Some(error);
             seen.note(anomaly);
@@ -89,7 +94,8 @@ impl Dialogue<'_> {
 
     async fn negotiate(&mut self, wire: &mut Wire, offer: Protocols) -> Result<Agreed, Fault> {
         let mut exchange = negotiation::Exchange::offering(offer);
-        let cookie = self.prober.settings.cookie.as_str();
+        let prober = self.prober;
+        let cookie = prober.settings.cookie.as_str();
         let result = self.within_step(exchange.run(wire, cookie)).await;
         self.seen.x224 = Some(exchange.facts);
         self.seen.note(exchange.anomalies);
@@ -99,6 +105,9 @@ impl Dialogue<'_> {
     /// The second try, on a connection of its own and not at once.
     async fn ask_again(&mut self, wanted: Protocols) -> Result<Result<(Wire, Protocols), Fault>, LocalFault> {
         tokio::time::sleep(self.prober.settings.pause).await;
+        if self.time_left().is_zero() {
+            return Ok(Err(Fault::new(Status::IoTimeout, "the time allowed ended before a second connection")));
+        }
         let waiting = Instant::now();
         self.prober.pace.admit().await;
         self.deadline += waiting.elapsed();
@@ -136,6 +145,9 @@ impl Dialogue<'_> {
                 let mut exchange = credssp::Exchange::default();
                 let sent = self.within_step(exchange.run(&mut session, wire)).await;
                 let read = exchange.read_into(&mut self.seen);
+                if let Some(tls) = &mut self.seen.tls {
+                    tls.alert = tls.alert.take().or_else(|| session.alert().cloned());
+                }
                 // What broke the exchange off explains more than what is then missing from it.
                 result = sent.and(read);
             }
@@ -154,10 +166,21 @@ impl Dialogue<'_> {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    async fn within_step<T>(&self, step: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-        let limit = self.time_left().min(self.prober.settings.step_timeout);
-        tokio::time::timeout(limit, step)
-            .await
-            .unwrap_or_else(|_elapsed| Err(Fault::new(Status::IoTimeout, "no complete answer in the time allowed")))
+    /// Runs a step under its time limit.
+    ///
+    /// A step that is late although its timer was later still was held up by this machine, which was suspended or
+    /// overloaded. That time is not the host's: the deadline moves, and the step goes on.
+    async fn within_step<T>(&mut self, step: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        let mut step = pin!(step);
+        loop {
+            let (start, limit) = (Instant::now(), self.time_left().min(self.prober.settings.step_timeout));
+            if let Ok(result) = tokio::time::timeout(limit, &mut step).await {
+                return result;
+            }
+            if start.elapsed() < limit + OWN_STALL {
+                return Err(Fault::new(Status::IoTimeout, "no complete answer in the time allowed"));
+            }
+            self.deadline += start.elapsed();
+        }
     }
 }

@@ -2,11 +2,10 @@
 //!
 //! Checked from the public key alone: TLS libraries parse the whole certificate first and would fail X.509 v1.
 
-use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
+use ring::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
 
 use crate::observe::KeyPossession;
-use crate::proto::der;
-use crate::proto::x509::{PublicKey, public_key, rsa_modulus_bits, split};
+use crate::proto::x509::{PublicKey, RsaKey, public_key, rsa_key, split};
 
 /// Object identifiers in DER (RFC 8017, RFC 5480, RFC 8410).
 const RSA_ENCRYPTION: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
@@ -34,48 +33,37 @@ pub(super) const SCHEMES: [u16; 12] = [
 
 /// Checks a handshake signature made with `scheme` over `message` against the key in `certificate`, whatever else
 /// the certificate holds.
+///
+/// `Failed` is an accusation, so a key that ring would refuse to parse, for whatever reason, is `Unsupported`.
 pub(super) fn check(certificate: &[u8], scheme: u16, message: &[u8], signature: &[u8]) -> KeyPossession {
-    let Some(key) = split(certificate).subject_public_key_info.and_then(public_key) else {
+    let key = split(certificate).subject_public_key_info.and_then(public_key);
+    let Some(verified) = key.and_then(|key| verify(&key, scheme, message, signature)) else {
         return KeyPossession::Unsupported;
     };
-    match algorithm(scheme, &key) {
-        Fit::Verifiable(algorithm) => match UnparsedPublicKey::new(algorithm, key.key).verify(message, signature) {
-            Ok(()) => KeyPossession::Proven,
-            Err(_unspecified) => KeyPossession::Failed,
-        },
-        Fit::Unsupported => KeyPossession::Unsupported,
-        Fit::OtherKeyType => KeyPossession::Failed,
-    }
+    if verified { KeyPossession::Proven } else { KeyPossession::Failed }
 }
 
-enum Fit {
-    Verifiable(&'static dyn VerificationAlgorithm),
-    Unsupported,
-    /// A signature of this scheme cannot have been made with such a key.
-    OtherKeyType,
-}
-
-fn algorithm(scheme: u16, key: &PublicKey<'_>) -> Fit {
+/// Whether the signature fits; `None` where that cannot be said.
+fn verify(key: &PublicKey<'_>, scheme: u16, message: &[u8], signature: &[u8]) -> Option<bool> {
     let [hash_or_family, kind] = scheme.to_be_bytes();
-    let (is_rsa_scheme, is_ecdsa_scheme) = match (hash_or_family, kind) {
-        (0x08, 0x04..=0x06) | (0x02..=0x06, 0x01) => (true, false),
-        (0x02..=0x06, 0x03) => (false, true),
-        _ => (false, false),
-    };
+    let is_rsa = matches!((hash_or_family, kind), (0x08, 0x04..=0x06) | (0x02..=0x06, 0x01));
+    let is_ecdsa = matches!((hash_or_family, kind), (0x02..=0x06, 0x03));
+    let with = |algorithm| UnparsedPublicKey::new(algorithm, key.key).verify(message, signature).is_ok();
     if key.algorithm.starts_with(RSA_ENCRYPTION) {
-        if is_rsa_scheme { rsa(scheme, key.key) } else { Fit::OtherKeyType }
+        // A signature of another family cannot have been made with this key.
+        if is_rsa { verify_rsa(key.key, scheme, message, signature) } else { Some(false) }
     } else if let Some(curve) = key.algorithm.strip_prefix(EC_PUBLIC_KEY) {
-        if is_ecdsa_scheme { ecdsa(scheme, curve) } else { Fit::OtherKeyType }
-    } else if key.algorithm == ED25519 {
-        if scheme == 0x0807 { Fit::Verifiable(&signature::ED25519) } else { Fit::OtherKeyType }
+        if is_ecdsa { ecdsa(scheme, curve, key.key).map(with) } else { Some(false) }
+    } else if key.algorithm == ED25519 && key.key.len() == 32 {
+        Some(scheme == 0x0807 && with(&signature::ED25519))
     } else {
-        Fit::Unsupported
+        None
     }
 }
 
 /// ring verifies PKCS#1 signatures from 1,024 bits on for some hashes, everything else from 2,048 bits on.
-fn rsa(scheme: u16, key: &[u8]) -> Fit {
-    let algorithm: (&'static dyn VerificationAlgorithm, usize) = match scheme {
+fn verify_rsa(key: &[u8], scheme: u16, message: &[u8], signature: &[u8]) -> Option<bool> {
+    let (parameters, least_bits): (&'static RsaParameters, usize) = match scheme {
         0x0201 => (&signature::RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, 1024),
         0x0401 => (&signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, 1024),
         0x0501 => (&signature::RSA_PKCS1_2048_8192_SHA384, 2048),
@@ -83,34 +71,102 @@ fn rsa(scheme: u16, key: &[u8]) -> Fit {
         0x0804 => (&signature::RSA_PSS_2048_8192_SHA256, 2048),
         0x0805 => (&signature::RSA_PSS_2048_8192_SHA384, 2048),
         0x0806 => (&signature::RSA_PSS_2048_8192_SHA512, 2048),
-        _ => return Fit::Unsupported,
+        _ => return None,
     };
-    let (algorithm, least_bits) = algorithm;
-    match rsa_modulus_bits(key) {
-        Some(bits) if (least_bits..=8192).contains(&bits) && has_usual_exponent(key) => Fit::Verifiable(algorithm),
-        _ => Fit::Unsupported,
+    let RsaKey { modulus, exponent } = rsa_key(key)?;
+    let bits = modulus.len() * 8 - modulus.first()?.leading_zeros() as usize;
+    let value = exponent.iter().fold(0_u64, |value, octet| value << 8 | u64::from(*octet));
+    let is_usual = exponent.len() <= 5 && (3..1 << 33).contains(&value) && value % 2 == 1;
+    let is_odd = modulus.last().is_some_and(|octet| octet % 2 == 1);
+    if !(least_bits..=8192).contains(&bits) || !is_usual || !is_odd {
+        return None;
     }
-}
-
-/// Whether the public exponent is odd, at least 3 and below 2^33, which is what ring accepts.
-fn has_usual_exponent(key: &[u8]) -> bool {
-    public_exponent(key).is_some_and(|exponent| (3..1 << 33).contains(&exponent) && exponent % 2 == 1)
-}
-
-fn public_exponent(mut key: &[u8]) -> Option<u64> {
-    let mut content = der::read_tagged(&mut key, der::SEQUENCE)?.content;
-    let _modulus = der::read_tagged(&mut content, der::INTEGER)?;
-    let octets = der::read_tagged(&mut content, der::INTEGER)?.content;
-    (octets.len() <= 5).then(|| octets.iter().fold(0, |value, octet| value << 8 | u64::from(*octet)))
+    let components = RsaPublicKeyComponents { n: modulus, e: exponent };
+    Some(components.verify(parameters, message, signature).is_ok())
 }
 
 /// In TLS 1.2 an ECDSA scheme names only the hash, in TLS 1.3 the curve too; the certificate settles the curve.
-fn ecdsa(scheme: u16, curve: &[u8]) -> Fit {
-    match (curve, scheme) {
-        (PRIME256V1, 0x0403) => Fit::Verifiable(&signature::ECDSA_P256_SHA256_ASN1),
-        (PRIME256V1, 0x0503) => Fit::Verifiable(&signature::ECDSA_P256_SHA384_ASN1),
-        (SECP384R1, 0x0403) => Fit::Verifiable(&signature::ECDSA_P384_SHA256_ASN1),
-        (SECP384R1, 0x0503) => Fit::Verifiable(&signature::ECDSA_P384_SHA384_ASN1),
-        _ => Fit::Unsupported,
+/// ring reads uncompressed points only (RFC 5480, 2.2).
+fn ecdsa(scheme: u16, curve: &[u8], point: &[u8]) -> Option<&'static dyn VerificationAlgorithm> {
+    if point.first() != Some(&4) {
+        return None;
+    }
+    Some(match (curve, point.len(), scheme) {
+        (PRIME256V1, 65, 0x0403) => &signature::ECDSA_P256_SHA256_ASN1,
+        (PRIME256V1, 65, 0x0503) => &signature::ECDSA_P256_SHA384_ASN1,
+        (SECP384R1, 97, 0x0403) => &signature::ECDSA_P384_SHA256_ASN1,
+        (SECP384R1, 97, 0x0503) => &signature::ECDSA_P384_SHA384_ASN1,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ring::rand::SystemRandom;
+    use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
+
+    use super::*;
+
+    fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+        [&[tag, 0x82], &u16::try_from(content.len()).unwrap().to_be_bytes()[..], content].concat()
+    }
+
+    /// The least that is a certificate here: a key where it belongs.
+    fn certificate(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
+        let empty = tlv(0x30, &[]);
+        let bits = tlv(0x03, &[&[0], key].concat());
+        let spki = tlv(0x30, &[tlv(0x30, algorithm), bits].concat());
+        let tbs = [tlv(0x02, &[1]), empty.repeat(4), spki].concat();
+        tlv(0x30, &tlv(0x30, &tbs))
+    }
+
+    #[test]
+    fn a_wrong_signature_fails_and_an_unreadable_key_is_never_accused() {
+        let random = SystemRandom::new();
+        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, document.as_ref(), &random).unwrap();
+        let signed = pair.sign(&random, b"message").unwrap();
+        let algorithm = [EC_PUBLIC_KEY, PRIME256V1].concat();
+        let point = pair.public_key().as_ref();
+        let check_point =
+            |point: &[u8], message: &[u8]| check(&certificate(&algorithm, point), 0x0403, message, signed.as_ref());
+        assert_eq!(check_point(point, b"message"), KeyPossession::Proven);
+        assert_eq!(check_point(point, b"another"), KeyPossession::Failed);
+        // RFC 5480 allows compressed points, which ring does not read.
+        let compressed = [&[2 + point[64] % 2], &point[1..33]].concat();
+        assert_eq!(check_point(&compressed, b"message"), KeyPossession::Unsupported);
+        assert_eq!(check_point(&[], b"message"), KeyPossession::Unsupported);
+        // A P-521 scheme, an RSA scheme, and an algorithm that nobody knows.
+        let by_scheme = |scheme| check(&certificate(&algorithm, point), scheme, b"message", signed.as_ref());
+        assert_eq!((by_scheme(0x0603), by_scheme(0x0401)), (KeyPossession::Unsupported, KeyPossession::Failed));
+        let unknown = certificate(b"\x06\x01\x2a", point);
+        assert_eq!(check(&unknown, 0x0403, b"message", signed.as_ref()), KeyPossession::Unsupported);
+        assert_eq!(check(b"no certificate", 0x0403, b"message", b""), KeyPossession::Unsupported);
+    }
+
+    #[test]
+    fn ed25519_is_verified_and_rsa_keys_out_of_range_are_not() {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+        let ed25519 = certificate(ED25519, pair.public_key().as_ref());
+        let signed = pair.sign(b"message");
+        assert_eq!(check(&ed25519, 0x0807, b"message", signed.as_ref()), KeyPossession::Proven);
+        assert_eq!(check(&ed25519, 0x0807, b"another", signed.as_ref()), KeyPossession::Failed);
+
+        let rsa = |modulus: &[u8], exponent: &[u8]| {
+            let key = tlv(0x30, &[tlv(0x02, modulus), tlv(0x02, exponent)].concat());
+            check(&certificate(&[RSA_ENCRYPTION, &[5, 0]].concat(), &key), 0x0401, b"message", &[0; 256])
+        };
+        let usual = [0xFF; 256];
+        assert_eq!(rsa(&usual, &[1, 0, 1]), KeyPossession::Failed, "a key that can be checked, and a wrong signature");
+        assert_eq!(
+            rsa(&[&[0, 0], &usual[..]].concat(), &[0, 1, 0, 1]),
+            KeyPossession::Failed,
+            "leading zeros are no excuse"
+        );
+        for (modulus, exponent) in
+            [(&usual[..64], &[1, 0, 1][..]), (&usual, &[1]), (&usual, &[]), (&[], &[3]), (&[0xFE; 256], &[3])]
+        {
+            assert_eq!(rsa(modulus, exponent), KeyPossession::Unsupported);
+        }
     }
 }

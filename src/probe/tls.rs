@@ -22,6 +22,9 @@ use crate::observe::{Anomaly, Certificate, KeyPossession, Status, Tls};
 /// First bytes of TLS records (RFC 8446, 5.1).
 const CONTENT_TYPES: RangeInclusive<u8> = 20..=23;
 
+/// Certificates of a chain that are kept. Real chains have up to five; 64 KiB of empty ones would be thousands.
+const MAX_CHAIN: usize = 16;
+
 /// What all connections share.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -48,7 +51,7 @@ impl Client {
         let name = ServerName::IpAddress(ip.into());
         let connection = ClientConnection::new(Arc::new(config), name)
             .map_err(|error| Fault::new(Status::HandshakeError, error.to_string()))?;
-        Ok(Session { connection, observer, alert: None, starts_like_tls: None })
+        Ok(Session { connection, observer, alert: None, starts_like_tls: None, plaintext: Vec::new(), ending: None })
     }
 }
 
@@ -58,6 +61,10 @@ pub(super) struct Session {
     observer: Arc<Observer>,
     alert: Option<String>,
     starts_like_tls: Option<bool>,
+    /// Decrypted and not yet handed over; bounded by what the wire lets in.
+    plaintext: Vec<u8>,
+    /// How receiving ended, told once the data before it is handed over.
+    ending: Option<Result<bool, Fault>>,
 }
 
 impl Session {
@@ -82,21 +89,26 @@ impl Session {
     /// Waits for application data and appends it to `buffer`, at most up to `limit` bytes in all.
     /// Returns `false` when the host has closed and nothing more will come.
     pub(super) async fn receive(&mut self, wire: &mut Wire, buffer: &mut Vec<u8>, limit: usize) -> Result<bool, Fault> {
-        let mut is_open = true;
         loop {
-            let before = buffer.len();
-            let room = limit.saturating_sub(before) as u64;
-            // WouldBlock only says that there is no more for now; an end without close_notify is an end all the same.
-            let _no_more_now = self.connection.reader().take(room).read_to_end(buffer);
-            // The last data and the goodbye often come together, so the data is looked for even after the end.
-            if buffer.len() > before {
+            // Data is handed over before what came after it: a close, an alert or garbage must not cost an answer.
+            if !self.plaintext.is_empty() {
+                let room = limit.saturating_sub(buffer.len());
+                buffer.extend(self.plaintext.drain(..).take(room));
                 return Ok(true);
             }
-            if !is_open {
-                return Ok(false);
+            if let Some(ending) = self.ending.take() {
+                return ending;
             }
-            is_open = self.receive_records(wire).await?;
+            match self.receive_records(wire).await {
+                Ok(true) => {}
+                ending => self.ending = Some(ending),
+            }
         }
+    }
+
+    /// The alert that the host sent, by its name in RFC 8446, section 6.
+    pub(super) fn alert(&self) -> Option<&String> {
+        self.alert.as_ref()
     }
 
     /// Says goodbye as TLS wants it.
@@ -128,7 +140,8 @@ impl Session {
             key_possession: seen.possession,
             certificates,
         };
-        (tls, if is_malformed { vec![Anomaly::CertificateMalformed] } else { Vec::new() })
+        let anomalies = [(is_malformed, Anomaly::CertificateMalformed), (seen.is_cut, Anomaly::ChainTooLong)];
+        (tls, anomalies.into_iter().filter(|(is_met, _)| *is_met).map(|(_, anomaly)| anomaly).collect())
     }
 
     async fn flush(&mut self, wire: &mut Wire) -> Result<(), Fault> {
@@ -143,12 +156,12 @@ impl Session {
 
     /// Reads what has come and lets rustls work on it. Returns `false` when the host has closed.
     async fn receive_records(&mut self, wire: &mut Wire) -> Result<bool, Fault> {
-        let Self { connection, starts_like_tls, .. } = self;
+        let Self { connection, starts_like_tls, plaintext, .. } = self;
         let outcome = wire
             .read(CHUNK, |bytes| {
                 // rustls waits for a whole record whatever its first byte, which plain text never becomes.
                 let looks_right = bytes.first().is_none_or(|byte| CONTENT_TYPES.contains(byte));
-                starts_like_tls.get_or_insert(looks_right).then(|| process(connection, bytes))
+                starts_like_tls.get_or_insert(looks_right).then(|| process(connection, bytes, plaintext))
             })
             .await?;
         let Some(outcome) = outcome else {
@@ -180,14 +193,17 @@ impl Session {
     }
 }
 
-/// Hands all bytes to rustls; `Ok(false)` at the end of the stream.
-fn process(connection: &mut ClientConnection, mut bytes: &[u8]) -> Result<bool, Error> {
+/// Hands all bytes to rustls and takes out what it decrypts, at once, since its own buffer is small.
+/// `Ok(false)` at the end of the stream.
+fn process(connection: &mut ClientConnection, mut bytes: &[u8], plaintext: &mut Vec<u8>) -> Result<bool, Error> {
     let is_open = !bytes.is_empty();
     while !bytes.is_empty() {
         // Reading from a slice cannot fail but for a full buffer, which processing empties.
         let taken = connection.read_tls(&mut bytes).map_err(|error| Error::General(error.to_string()))?;
-        let state = connection.process_new_packets()?;
-        if taken == 0 || state.peer_has_closed() {
+        let state = connection.process_new_packets();
+        // WouldBlock only says that there is no more for now; what was decrypted before an error is there all the same.
+        let _no_more_now = connection.reader().read_to_end(plaintext);
+        if taken == 0 || state?.peer_has_closed() {
             return Ok(false);
         }
     }
@@ -210,6 +226,8 @@ fn snake_case(camel: &str) -> String {
 #[derive(Debug, Default)]
 struct Seen {
     chain: Vec<Vec<u8>>,
+    /// Whether certificates beyond [`MAX_CHAIN`] were left out.
+    is_cut: bool,
     possession: KeyPossession,
 }
 
@@ -241,8 +259,10 @@ impl ServerCertVerifier for Observer {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let chain = std::iter::once(end_entity).chain(intermediates).map(|der| der.to_vec()).collect();
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).chain = chain;
+        let chain = std::iter::once(end_entity).chain(intermediates).take(MAX_CHAIN).map(|der| der.to_vec()).collect();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.chain = chain;
+        seen.is_cut = intermediates.len() >= MAX_CHAIN;
         Ok(ServerCertVerified::assertion())
     }
 

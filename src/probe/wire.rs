@@ -23,11 +23,13 @@ pub(super) struct Fault {
     pub(super) status: Status,
     pub(super) error: String,
     pub(super) anomaly: Option<Anomaly>,
+    /// Set where this machine is to blame; then nothing of the fault is the host's.
+    pub(super) local: Option<LocalFault>,
 }
 
 impl Fault {
     pub(super) fn new(status: Status, error: impl Into<String>) -> Self {
-        Self { status, error: error.into(), anomaly: None }
+        Self { status, error: error.into(), anomaly: None, local: None }
     }
 
     pub(super) fn with(mut self, anomaly: Anomaly) -> Self {
@@ -36,8 +38,11 @@ impl Fault {
     }
 
     /// A fault of the network, in the middle of the dialogue.
-    fn from_io(error: &io::Error) -> Self {
+    fn from_io(error: io::Error) -> Self {
         match error.kind() {
+            _ if is_local(&error) => {
+                Self { local: Some(LocalFault(error)), ..Self::new(Status::UnknownError, "this machine is exhausted") }
+            }
             ErrorKind::ConnectionReset => Self::new(Status::ConnectionClosed, "the host reset the connection"),
             ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted | ErrorKind::NotConnected => Self::closed(),
             ErrorKind::TimedOut => Self::new(Status::IoTimeout, "the connection went dead"),
@@ -79,14 +84,14 @@ impl Wire {
     }
 
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.stream.write_all(bytes).await.map_err(|error| Fault::from_io(&error))
+        self.stream.write_all(bytes).await.map_err(Fault::from_io)
     }
 
     /// Waits for bytes, at most `limit`, and hands them to `consume`. Zero bytes mean that the host closed its side.
     pub(super) async fn read<T>(&mut self, limit: usize, consume: impl FnOnce(&[u8]) -> T) -> Result<T, Fault> {
         let mut consume = Some(consume);
         loop {
-            self.stream.readable().await.map_err(|error| Fault::from_io(&error))?;
+            self.stream.readable().await.map_err(Fault::from_io)?;
             if let Some(result) = self.read_now(limit, &mut consume)? {
                 return Ok(result);
             }
@@ -113,7 +118,7 @@ impl Wire {
                 Ok(consume.take().map(|consume| consume(window.get(..count).unwrap_or_default())))
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(Fault::from_io(&error)),
+            Err(error) => Err(Fault::from_io(error)),
         }
     }
 

@@ -35,6 +35,8 @@ pub enum Anomaly {
     TlsMessageTooLarge,
     /// The server sent more than the dialogue's byte limit.
     TooManyBytes,
+    /// The chain has more than 16 certificates; the others were not kept.
+    ChainTooLong,
     /// A certificate could not be parsed as X.509 in full; its bytes and hashes are kept.
     CertificateMalformed,
     /// The answer to the CredSSP request is not a `TSRequest` (MS-CSSP 2.2.1).

@@ -186,7 +186,10 @@ fn decode_av_pairs(list: &[u8], challenge: &mut Challenge, anomalies: &mut Vec<A
             return;
         };
         if id == TIMESTAMP {
-            challenge.timestamp = value.try_into().ok().map(u64::from_le_bytes);
+            match challenge.timestamp {
+                None => challenge.timestamp = value.try_into().ok().map(u64::from_le_bytes),
+                Some(_) => anomalies.push(Anomaly::NtlmAvRepeated),
+            }
         } else {
             keep_av_pair(id, value, challenge, anomalies);
         }

@@ -80,12 +80,26 @@ pub fn public_key(mut subject_public_key_info: &[u8]) -> Option<PublicKey<'_>> {
     (*unused_bits == 0).then_some(PublicKey { algorithm, key })
 }
 
-/// The size in bits of the modulus of an `RSAPublicKey` (RFC 8017, A.1.1).
+/// The numbers of an `RSAPublicKey` (RFC 8017, A.1.1), most significant octet first and without leading zeros, however
+/// they were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RsaKey<'a> {
+    /// The modulus n.
+    pub modulus: &'a [u8],
+    /// The public exponent e.
+    pub exponent: &'a [u8],
+}
+
+/// Reads an `RSAPublicKey`.
 #[must_use]
-pub fn rsa_modulus_bits(mut key: &[u8]) -> Option<usize> {
+pub fn rsa_key(mut key: &[u8]) -> Option<RsaKey<'_>> {
     let mut content = der::read_tagged(&mut key, SEQUENCE)?.content;
-    let modulus = der::read_tagged(&mut content, INTEGER)?.content;
-    let first = modulus.iter().position(|octet| *octet != 0)?;
-    let significant = modulus.get(first..)?;
-    Some(significant.len() * 8 - significant.first()?.leading_zeros() as usize)
+    let modulus = without_leading_zeros(der::read_tagged(&mut content, INTEGER)?.content);
+    let exponent = without_leading_zeros(der::read_tagged(&mut content, INTEGER)?.content);
+    Some(RsaKey { modulus, exponent })
+}
+
+fn without_leading_zeros(octets: &[u8]) -> &[u8] {
+    let start = octets.iter().position(|octet| *octet != 0).unwrap_or(octets.len());
+    octets.get(start..).unwrap_or_default()
 }

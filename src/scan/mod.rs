@@ -1,13 +1,15 @@
 //! The pipeline: take a host, probe its ports, judge, write, count, stop.
 
 mod coverage;
+mod writer;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::fingerprint::FingerprintSet;
@@ -18,6 +20,7 @@ use crate::target::Addresses;
 use crate::verdict::Record;
 
 pub use coverage::Coverage;
+use writer::Writer;
 
 /// Observations that may wait to be judged; more make the probes wait.
 const WAITING_OBSERVATIONS: usize = 256;
@@ -52,82 +55,110 @@ pub enum ScanError {
     /// An output cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// A probe died: a defect of rdprint.
+    /// A probe died.
     #[error("a probe ended abnormally, which is a defect of rdprint: {0}")]
-    Defect(#[from] tokio::task::JoinError),
+    Probe(#[from] tokio::task::JoinError),
+    /// The writer died.
+    #[error("the writer of records ended abnormally, which is a defect of rdprint")]
+    Writer,
 }
 
-/// Probes every endpoint of the plan, or as many as there is time for until `stop` fires: then nothing new is begun,
-/// and what is under way ends by itself.
+/// How much longer a run is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wish {
+    /// To its end.
+    #[default]
+    GoOn,
+    /// No new endpoint is begun; those in work are finished and written.
+    FinishUp,
+    /// What is in work is given up; what was seen is written.
+    EndNow,
+}
+
+/// Probes every endpoint of the plan, or as many as `wish` leaves time for, and counts them in `coverage`.
 pub async fn run(
     plan: Plan,
     fingerprints: &FingerprintSet,
-    outputs: &mut Outputs,
+    outputs: Outputs,
     coverage: &mut Coverage,
-    mut stop: oneshot::Receiver<()>,
+    mut wish: watch::Receiver<Wish>,
 ) -> Result<(), ScanError> {
     let Plan { addresses, ports, concurrency, prober } = plan;
     coverage.planned = addresses.count().saturating_mul(ports.len() as u128);
-    let (prober, ports): (Arc<Prober>, Arc<[u16]>) = (Arc::new(prober), ports.into());
+    let writer = Writer::start(outputs);
     let (sender, mut seen) = mpsc::channel(WAITING_OBSERVATIONS);
+    let hands_down = Arc::new(AtomicBool::new(false));
+    let visit = Visit { prober: Arc::new(prober), ports: ports.into(), seen: sender, hands_down: hands_down.clone() };
     let mut hosts = addresses.iter().peekable();
-    let mut running = JoinSet::new();
-    let mut result = Ok(());
-    let mut is_handing_out = true;
+    let mut running: JoinSet<Result<(), LocalFault>> = JoinSet::new();
+    let mut result: Result<(), ScanError> = Ok(());
+    let mut can_be_stopped = true;
     loop {
-        is_handing_out &= result.is_ok() && hosts.peek().is_some() && !outputs.are_closed();
+        let wanted = *wish.borrow();
+        let goes_on = wanted == Wish::GoOn && result.is_ok() && !writer.has_enough();
+        hands_down.store(!goes_on, Ordering::Relaxed);
+        let is_handing_out = goes_on && hosts.peek().is_some();
+        if wanted == Wish::EndNow || !is_handing_out && running.is_empty() && seen.is_empty() {
+            break;
+        }
         tokio::select! {
             biased;
-            // The sender of `stop` may also be dropped, which means the same: nobody is left who wants more.
-            _ = &mut stop, if is_handing_out => is_handing_out = false,
+            changed = wish.changed(), if can_be_stopped => can_be_stopped = changed.is_ok(),
             Some(observation) = seen.recv() => {
                 let record = Record::judge(observation, fingerprints);
                 coverage.add(&record);
-                if result.is_ok() {
-                    result = outputs.write(&record).map_err(ScanError::from);
-                }
+                writer.write(record).await;
             }
             Some(ended) = running.join_next() => {
-                if let Err(error) = ended.map_err(ScanError::from).and_then(|ended: Result<(), LocalFault>| Ok(ended?)) {
-                    result = result.and(Err(error));
-                }
+                let ended: Result<(), ScanError> = match ended {
+                    Ok(visited) => visited.map_err(ScanError::from),
+                    Err(died) => Err(died.into()),
+                };
+                result = result.and(ended);
             }
-            () = prober.admit(), if is_handing_out && running.len() < concurrency => {
+            () = visit.prober.admit(), if is_handing_out && running.len() < concurrency => {
                 if let Some(ip) = hosts.next() {
-                    running.spawn(look_at_host(prober.clone(), ip, ports.clone(), sender.clone()));
+                    running.spawn(visit.clone().look_at(ip));
                 }
             }
             else => break,
         }
-        // The loop's own sender keeps `recv` pending for ever, so the end is when nobody else is left.
-        if !is_handing_out && running.is_empty() && seen.is_empty() {
-            break;
-        }
     }
-    result.and(outputs.finish().map_err(ScanError::from))
+    let written = writer.finish().await.map_or(Err(ScanError::Writer), |written| Ok(written?));
+    result.and(written)
 }
 
-/// Looks at the ports of one host one after another; the caller was admitted to the first.
-async fn look_at_host(
+/// What every visit to a host needs.
+#[derive(Clone)]
+struct Visit {
     prober: Arc<Prober>,
-    ip: IpAddr,
     ports: Arc<[u16]>,
     seen: mpsc::Sender<Observation>,
-) -> Result<(), LocalFault> {
-    for (position, port) in ports.iter().enumerate() {
-        if position > 0 {
-            prober.admit().await;
+    /// Set when no further endpoint is to be begun, for whatever reason.
+    hands_down: Arc<AtomicBool>,
+}
+
+impl Visit {
+    /// Looks at the ports of one host one after another; the caller was admitted to the first.
+    async fn look_at(self, ip: IpAddr) -> Result<(), LocalFault> {
+        for (position, port) in self.ports.iter().enumerate() {
+            if position > 0 {
+                if self.hands_down.load(Ordering::Relaxed) {
+                    break;
+                }
+                self.prober.admit().await;
+            }
+            let observation = probe_patiently(&self.prober, SocketAddr::new(ip, *port)).await?;
+            let was_open = observation.is_open();
+            if self.seen.send(observation).await.is_err() {
+                break;
+            }
+            if was_open && position + 1 < self.ports.len() {
+                tokio::time::sleep(self.prober.pause()).await;
+            }
         }
-        let observation = probe_patiently(&prober, SocketAddr::new(ip, *port)).await?;
-        let was_open = observation.is_open();
-        if seen.send(observation).await.is_err() {
-            return Ok(());
-        }
-        if was_open && position + 1 < ports.len() {
-            tokio::time::sleep(prober.pause()).await;
-        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Waits out a shortage of this machine's own resources, which must never become the host's result.

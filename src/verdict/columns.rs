@@ -46,10 +46,7 @@ pub static FIELDS: &[Field<Record>] = &[
 ];
 
 fn evidence(found: &Match) -> Value<'_> {
-    let sentence = |piece: &Evidence| {
-        let facts: Vec<_> = piece.facts.iter().map(|(field, value)| format!("{field}={value}")).collect();
-        format!("{}: {}", piece.side, facts.join(" "))
-    };
+    let sentence = |piece: &Evidence| format!("{}: {}", piece.side, piece.facts_as_text());
     Value::List(found.evidence.iter().map(|piece| sentence(piece).into()).collect())
 }
 

@@ -77,14 +77,14 @@ fn write_dialogue(note: &mut String, observation: &Observation) -> fmt::Result {
             let name = failure_name(code).unwrap_or("a code that the specification does not name");
             writeln!(note, "    {label}: refused with {code}, {name}")?;
         } else if let Some(selected) = &answer.selected_protocol {
-            writeln!(note, "    {label}: {selected}")?;
+            writeln!(note, "    {label}: {}", visible(selected))?;
         } else if let Some(kind) = answer.answer {
             writeln!(note, "    {label}: none selected ({kind})")?;
         }
     }
     let Some(tls) = &observation.tls else { return Ok(()) };
     if let (Some(version), Some(suite)) = (&tls.version, &tls.cipher_suite) {
-        writeln!(note, "    TLS: {version}, {suite}")?;
+        writeln!(note, "    TLS: {}, {}", visible(version), visible(suite))?;
     }
     let possession = match tls.key_possession {
         KeyPossession::Proven => "the host holds the certificate's private key",
@@ -140,7 +140,7 @@ fn write_certificate(note: &mut String, observation: &Observation) -> fmt::Resul
     if let Some(hash) = &leaf.sha256 {
         writeln!(note, "    SHA-256: {hash}")?;
     }
-    leaf.parse_error.as_ref().map_or(Ok(()), |error| writeln!(note, "    Certificate parts that {error}"))
+    leaf.parse_error.as_ref().map_or(Ok(()), |error| writeln!(note, "    Certificate parts that {}", visible(error)))
 }
 
 fn write_match(note: &mut String, found: &Match, fingerprint: Option<&Fingerprint>) -> fmt::Result {
@@ -155,9 +155,8 @@ fn write_match(note: &mut String, found: &Match, fingerprint: Option<&Fingerprin
         writeln!(note, "      {confidence}: {}", confidence.get_documentation().unwrap_or_default())?;
     }
     for piece in evidence {
-        let facts: Vec<String> =
-            piece.facts.iter().map(|(field, value)| format!("{field} = {}", visible(value))).collect();
-        writeln!(note, "      {} {}: {}", piece.side, piece.condition, facts.join(", "))?;
+        let facts = piece.facts_as_text();
+        writeln!(note, "      {} {}: {}", piece.side, visible(&piece.condition), visible(&facts))?;
     }
     writeln!(note, "      What that image is: {}", fingerprint.description.trim())?;
     writeln!(note, "\n  What may fairly be said to the customer")?;

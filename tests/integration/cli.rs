@@ -155,6 +155,24 @@ fn sigint_and_sigterm_end_the_run_in_good_order() {
 }
 
 #[test]
+fn a_stop_ends_the_ports_of_a_host_too() {
+    let server = Server::single(Host::windows("WIN-7K2QF0B3M1D", 20348)).unwrap();
+    let ports = format!("20001-21000,{}", server.port());
+    let child = crate::support::rdprint(&["scan", "127.66.9.1", "-p", &ports, "--rate", "20"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let start = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(20));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("STOPPED EARLY: ") && stderr.contains(" of 1001 endpoints were probed"), "{stderr}");
+}
+
+#[test]
 fn a_full_disk_stops_the_run_with_4() {
     if !std::path::Path::new("/dev/full").exists() {
         // Only Linux has a disk that is always full; CI runs there.

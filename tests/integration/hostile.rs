@@ -104,6 +104,28 @@ fn a_chain_beyond_64_kilobytes_costs_only_itself() {
     assert_eq!(seen.x224.unwrap().selected_protocol.as_deref(), Some("hybrid_ex"));
 }
 
+#[test]
+fn what_follows_the_challenge_cannot_take_it_back() {
+    let trailers: [&[u8]; 3] =
+        [b"\x15\x03\x03\x00\x02\x02\x28", b"\x17\x03\x03\x00\x20this record was never encrypted..", b"plain text"];
+    for trailer in trailers {
+        let seen = probe(windows().trailer(trailer.to_vec()));
+        assert_eq!(ended(&seen), (Stage::Credssp, Status::Success), "{seen:#?}");
+        assert_eq!(seen.ntlm.unwrap().dns_computer_name.as_deref(), Some(NAME));
+    }
+}
+
+#[test]
+fn a_chain_of_many_certificates_is_kept_in_part() {
+    let seen = probe(windows().certificate(Certificate::windows(NAME).and_empty_entries(10_000)));
+    let kept = &seen.tls.as_ref().unwrap().certificates;
+    assert_eq!((ended(&seen), kept.len()), ((Stage::Credssp, Status::Success), 16));
+    assert_eq!(
+        (seen.anomalies.clone(), kept[0].subject_cn.as_deref()),
+        (vec![Anomaly::ChainTooLong, Anomaly::CertificateMalformed], Some(NAME))
+    );
+}
+
 /// What must have been seen when a host stops at each stage.
 fn check_what_was_kept(seen: &Observation, until: Until) {
     let (x224, leaf) = (seen.x224.as_ref(), seen.leaf());

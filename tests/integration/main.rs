@@ -13,6 +13,7 @@ mod guest;
 mod hostile;
 mod output;
 mod record;
+mod stall;
 mod structure;
 mod support;
 

@@ -22,6 +22,7 @@ pub struct Certificate {
     key: Key,
     issuer: Option<Fields>,
     padding: usize,
+    empties: usize,
     built: OnceLock<Vec<Vec<u8>>>,
 }
 
@@ -155,6 +156,13 @@ impl Certificate {
         self.change(|_| ())
     }
 
+    /// So many entries without a byte at the end of the chain, each of which costs the client more than the host.
+    #[must_use]
+    pub fn and_empty_entries(mut self, count: usize) -> Self {
+        self.empties = count;
+        self.change(|_| ())
+    }
+
     /// The chain in DER, the host's own certificate first.
     #[must_use]
     pub fn chain(&self) -> &[Vec<u8>] {
@@ -170,6 +178,7 @@ impl Certificate {
                 chain.push(crate::der::tlv(crate::der::SEQUENCE, &vec![0x05; part]));
                 missing -= part;
             }
+            chain.resize(chain.len() + self.empties, Vec::new());
             chain
         })
     }
@@ -218,7 +227,7 @@ impl Certificate {
     }
 
     fn from_source(source: Source, key: Key) -> Self {
-        Self { source, key, issuer: None, padding: 0, built: OnceLock::new() }
+        Self { source, key, issuer: None, padding: 0, empties: 0, built: OnceLock::new() }
     }
 
     /// Changes the fields, if these are fields, and forgets what was built from the old ones.

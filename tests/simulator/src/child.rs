@@ -10,12 +10,13 @@ use std::{env, thread};
 
 use crate::host::Host;
 use crate::population;
+use crate::script::Script;
 use crate::server::{Answer, Server};
 
 /// The environment variable that asks a process to be a simulator: `LISTEN;SEED;KIND`.
 pub const VARIABLE: &str = "RDPRINT_SIMULATOR";
 
-/// The name that every host of [`Kind::Nla`] has, on build 20348.
+/// The name that every host of [`Kind::Nla`] and [`Kind::Tls`] has, on build 20348.
 pub const NLA_NAME: &str = "WIN-5E7N1MK0RDP";
 
 /// How long a child may take to end before it is killed.
@@ -31,16 +32,16 @@ pub enum Kind {
         /// See [`Host::delay`].
         delay: Duration,
     },
+    /// The certificate and the TLS of that host, without anything of RDP around them: [`Script::TlsAtOnce`].
+    Tls,
 }
 
 impl Kind {
     fn answer(self, seed: u64) -> Answer {
         match self {
             Self::Population => population::answer(seed),
-            Self::Nla { delay } => {
-                let host = Arc::new(Host::windows(NLA_NAME, 20348).delay(delay));
-                Arc::new(move |_| Some(host.clone()))
-            }
+            Self::Nla { delay } => everywhere(Host::windows(NLA_NAME, 20348).delay(delay)),
+            Self::Tls => everywhere(Host::windows(NLA_NAME, 20348).script(Script::TlsAtOnce)),
         }
     }
 
@@ -48,18 +49,25 @@ impl Kind {
         match self {
             Self::Population => "population".to_owned(),
             Self::Nla { delay } => format!("nla:{}", delay.as_millis()),
+            Self::Tls => "tls".to_owned(),
         }
     }
+}
+
+fn everywhere(host: Host) -> Answer {
+    let host = Arc::new(host);
+    Arc::new(move |_| Some(host.clone()))
 }
 
 impl FromStr for Kind {
     type Err = io::Error;
 
-    /// `population`, `nla` or `nla:MILLISECONDS`.
+    /// `population`, `tls`, `nla` or `nla:MILLISECONDS`.
     fn from_str(text: &str) -> io::Result<Self> {
         let invalid = || io::Error::new(io::ErrorKind::InvalidInput, format!("no kind of simulator: {text}"));
         match text.split_once(':').unwrap_or((text, "0")) {
             ("population", "0") => Ok(Self::Population),
+            ("tls", "0") => Ok(Self::Tls),
             ("nla", delay) => {
                 let delay = delay.parse().map_err(|_| invalid())?;
                 Ok(Self::Nla { delay: Duration::from_millis(delay) })

@@ -91,6 +91,8 @@ pub struct Host {
     pub envelope: Envelope,
     /// Whether the `TSRequest` goes out one byte per TLS record.
     pub fragmented: bool,
+    /// Bytes that follow the challenge in the same segment, outside TLS.
+    pub trailer: Option<Vec<u8>>,
     /// How long it thinks before each answer: the confirm, the first flight of TLS, the challenge.
     pub delay: Duration,
     /// Where and how it stops early.
@@ -137,6 +139,7 @@ impl Host {
             ntlm: Ntlm::Challenge(Challenge::windows(name, build)),
             envelope: Envelope::Der,
             fragmented: false,
+            trailer: None,
             delay: Duration::ZERO,
             ending: None,
             prepared: Prepared::default(),

@@ -29,6 +29,8 @@ pub enum Script {
     Select(u32),
     /// The confirm as usual, then these bytes in place of TLS.
     PlainText(Vec<u8>),
+    /// TLS at once, without any request before it and without `CredSSP` in it: not RDP, but the part of it that costs most.
+    TlsAtOnce,
 }
 
 /// What is sent at once on a new connection; `false` where the script waits for the request.

@@ -45,6 +45,11 @@ pub(crate) async fn converse(mut tcp: TcpStream, host: &Host, entry: &Entry) -> 
     {
         return read_clear(&mut tcp, entry).await;
     }
+    if host.script == Some(Script::TlsAtOnce) {
+        let mut tls = TlsAcceptor::from(host.config()).accept(tcp).await?;
+        reach(Stage::Handshaken, &mut tls, host, entry).await?;
+        return read_to_the_end(&mut tls, entry).await;
+    }
     let request = x224::read_request(&mut tcp).await?;
     entry.note(|dialogue| {
         dialogue.protocols = request.protocols;
@@ -139,6 +144,17 @@ async fn challenge(tls: &mut TlsStream<TcpStream>, host: &Host, entry: &Entry) -
         Ntlm::Raw(bytes) => bytes.clone(),
     };
     let answer = host.envelope.wrap(&message);
+    if let Some(trailer) = &host.trailer {
+        let mut segment = Vec::new();
+        let (tcp, connection) = tls.get_mut();
+        io::Write::write_all(&mut connection.writer(), &answer)?;
+        while connection.wants_write() {
+            connection.write_tls(&mut segment)?;
+        }
+        segment.extend_from_slice(trailer);
+        tcp.write_all(&segment).await?;
+        return reach(Stage::Challenged, tls, host, entry).await;
+    }
     // A flush per piece makes a TLS record of each.
     for piece in answer.chunks(if host.fragmented { 1 } else { answer.len().max(1) }) {
         tls.write_all(piece).await?;

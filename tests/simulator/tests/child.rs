@@ -7,11 +7,12 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use simulator::{ChildServer, Kind, NLA_NAME, Persona, truth};
+use simulator::{Certificate, ChildServer, Kind, NLA_NAME, Persona, truth};
 
 fn main() {
     simulator::run_as_child_if_asked();
     one_host_at_every_address();
+    tls_without_rdp();
     the_population_is_that_of_the_seed();
 }
 
@@ -27,6 +28,13 @@ fn one_host_at_every_address() {
     }
     drop(child);
     assert!(!Path::new(&format!("/proc/{pid}")).exists(), "the child ended and was waited for");
+}
+
+fn tls_without_rdp() {
+    let child = ChildServer::spawn(1, Kind::Tls).unwrap();
+    let (_, seen) = client::secure(client::connect([127, 5, 6, 1], child.port())).unwrap();
+    assert_eq!(seen.chain, Certificate::windows(NLA_NAME).chain());
+    assert_eq!(seen.possession, Some(true));
 }
 
 fn the_population_is_that_of_the_seed() {

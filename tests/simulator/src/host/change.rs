@@ -161,6 +161,12 @@ impl Host {
 
     /// The `TSRequest` goes out one byte per TLS record.
     #[must_use]
+    pub fn trailer(self, bytes: Vec<u8>) -> Self {
+        Self { trailer: Some(bytes), ..self }
+    }
+
+    /// See [`Host::fragmented`].
+    #[must_use]
     pub fn fragmented(self) -> Self {
         Self { fragmented: true, ..self }
     }

@@ -1,0 +1,88 @@
+//! Our own hold-ups never become a host's result.
+
+use std::io;
+use std::num::NonZeroU32;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rdprint::fingerprint::FingerprintSet;
+use rdprint::observe::Status;
+use rdprint::output::{Outputs, Selection, Sink};
+use rdprint::probe::{Pace, Prober, Settings};
+use rdprint::scan::{self, Coverage, Plan, Wish};
+use rdprint::target::parse;
+use rdprint::verdict::Record;
+use simulator::{Host, Server};
+
+use crate::support::{PATIENCE, Ran, rdprint};
+
+/// Hosts that take their time, but less than a step may take.
+fn slow_hosts() -> Server {
+    Server::single(Host::windows("WIN-7K2QF0B3M1D", 20348).delay(Duration::from_millis(300))).unwrap()
+}
+
+/// An output that does not move for three seconds when the first record comes.
+struct Stuck(Arc<Mutex<Vec<Status>>>);
+
+impl Sink for Stuck {
+    fn write(&mut self, record: &Record) -> io::Result<()> {
+        let mut written = self.0.lock().unwrap();
+        if written.is_empty() {
+            std::thread::sleep(Duration::from_secs(3));
+        }
+        written.push(record.observation.status);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_stuck_output_holds_up_no_dialogue() {
+    let server = slow_hosts();
+    let settings = Settings { step_timeout: Duration::from_secs(2), ..Settings::default() };
+    let plan = Plan {
+        addresses: [parse("127.66.7.0/26").unwrap()].into_iter().collect(),
+        ports: vec![server.port()],
+        concurrency: 32,
+        prober: Prober::new(settings, Pace::per_second(NonZeroU32::new(100).unwrap())),
+    };
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let mut outputs = Outputs::new(Selection::All);
+    outputs.add("stuck".to_owned(), Box::new(Stuck(written.clone())));
+    let (_unchanged, wish) = tokio::sync::watch::channel(Wish::GoOn);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let set = FingerprintSet::embedded().unwrap();
+    runtime.block_on(scan::run(plan, &set, outputs, &mut Coverage::default(), wish)).unwrap();
+    assert_eq!(*written.lock().unwrap(), vec![Status::Success; 64]);
+}
+
+#[test]
+fn a_suspended_process_takes_up_its_dialogues_again() {
+    let server = slow_hosts();
+    let port = server.port().to_string();
+    let child =
+        rdprint(&["scan", "127.66.8.0/26", "-p", &port, "--step-timeout", "2", "--timeout", "4", "--write", "all"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+    let id = child.id().to_string();
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &id]).status().unwrap();
+        assert!(sent.success());
+    };
+    server.wait_for(PATIENCE, |journal| journal.connections() >= 16);
+    signal("-STOP");
+    std::thread::sleep(Duration::from_secs(5));
+    signal("-CONT");
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    let records: Vec<Record> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(records.len(), 64);
+    for record in records {
+        assert_eq!(record.observation.status, Status::Success, "{:#?}", record.observation);
+    }
+}

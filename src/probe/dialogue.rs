@@ -53,7 +53,13 @@ impl Dialogue<'_> {
     async fn speak(&mut self) -> Result<Result<(), Fault>, LocalFault> {
         let mut wire = match self.connect().await? {
             Ok(wire) => wire,
-            Err(fault) => return Ok(Err(fault)),
+            Err(fault) => {
+                // A connection that was closed has been open.
+                if fault.status == Status::ConnectionClosed {
+                    self.seen.stage = Stage::X224;
+                }
+                return Ok(Err(fault));
+            }
         };
         self.seen.stage = Stage::X224;
         let agreed = match self.negotiate(&mut wire, OFFER).await {

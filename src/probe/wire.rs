@@ -136,7 +136,8 @@ impl ConnectError {
         let fault = match error.kind() {
             ErrorKind::ConnectionRefused => Fault::new(Status::ConnectionRefused, "the port is closed"),
             ErrorKind::ConnectionReset => {
-                Fault::new(Status::ConnectionRefused, "the host reset the connection request")
+                // A SYN that is refused gives ECONNREFUSED; this error comes only after the connection was established.
+                Fault::new(Status::ConnectionClosed, "the host reset the connection at once")
             }
             ErrorKind::TimedOut => Fault::new(Status::ConnectionTimeout, "no answer to the connection request"),
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {

@@ -1,6 +1,6 @@
 //! Fingerprints: data that names an image, and the comparison of an observation with them.
 //!
-//! Pure: files are read by whoever calls [`FingerprintSet::load`] with their texts. Conditions read facts and
+//! Pure: files are read by whoever calls [`FingerprintSet::embedded_with`] with their texts. Conditions read facts and
 //! traits, never matches, so that a verdict is a function of one observation and one set.
 
 mod class;

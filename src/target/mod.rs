@@ -5,9 +5,11 @@ mod notation;
 mod order;
 mod ports;
 mod ranges;
+mod scope;
 
 pub use endpoints::{Endpoints, TooMany};
-pub use notation::{TargetError, parse};
+pub use notation::{Target, TargetError, parse, parse_any, parse_target};
 pub use order::Order;
 pub use ports::{PortError, parse_ports};
 pub use ranges::{Addresses, Range};
+pub use scope::Scope;

@@ -39,8 +39,38 @@ pub enum TargetError {
     TooLarge(String, u128),
 }
 
-/// Reads an address, a CIDR prefix (host bits are ignored), a range `A-B`, or nmap's short IPv4 range `a.b.c.d-e`.
+/// What one line of a target list names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Addresses, on the ports of the scan.
+    Range(Range),
+    /// One address on a port of its own.
+    Endpoint(SocketAddr),
+}
+
+/// Reads what [`parse`] reads, and `ADDRESS:PORT` and `[IPv6]:PORT` beside.
+pub fn parse_target(text: &str) -> Result<Target, TargetError> {
+    match text.trim().parse::<SocketAddr>() {
+        Ok(endpoint) if endpoint.port() > 0 => {
+            Ok(Target::Endpoint(SocketAddr::new(endpoint.ip().to_canonical(), endpoint.port())))
+        }
+        _ => parse(text).map(Target::Range),
+    }
+}
+
+/// Reads what [`parse_any`] reads, but no more IPv6 addresses than can be tried one by one.
 pub fn parse(text: &str) -> Result<Range, TargetError> {
+    let range = parse_any(text)?;
+    match range {
+        Range::V6(..) if range.count() > MAX_IPV6_ADDRESSES => {
+            Err(TargetError::TooLarge(text.trim().to_owned(), range.count()))
+        }
+        _ => Ok(range),
+    }
+}
+
+/// Reads an address, a CIDR prefix (host bits are ignored), a range `A-B`, or nmap's short IPv4 range `a.b.c.d-e`.
+pub fn parse_any(text: &str) -> Result<Range, TargetError> {
     let text = text.trim();
     let notation = || {
         let text = text.to_owned();
@@ -52,25 +82,18 @@ pub fn parse(text: &str) -> Result<Range, TargetError> {
             TargetError::Notation(text)
         }
     };
-    let range = if let Some((address, _length)) = text.split_once('/') {
+    if let Some((address, _length)) = text.split_once('/') {
         let address: IpAddr = address.parse().map_err(|_| notation())?;
         let net: IpNet = text.parse().map_err(|_| TargetError::PrefixLength(text.to_owned()))?;
         // A prefix of IPv4-mapped addresses keeps its family: only /96 and longer would be IPv4 in whole.
         debug_assert_eq!(net.addr(), address);
-        Range::between(net.network(), net.broadcast()).ok_or_else(notation)?
+        Range::between(net.network(), net.broadcast()).ok_or_else(notation)
     } else if let Some((first, last)) = text.split_once('-') {
         let first: IpAddr = first.trim().parse().map_err(|_| notation())?;
         let last = range_end(first, last.trim()).ok_or_else(notation)?;
-        Range::between(first, last).ok_or_else(|| TargetError::Backwards(text.to_owned()))?
+        Range::between(first, last).ok_or_else(|| TargetError::Backwards(text.to_owned()))
     } else {
-        let address: IpAddr = text.parse().map_err(|_| notation())?;
-        Range::between(address, address).ok_or_else(notation)?
-    };
-    match range {
-        Range::V6(..) if range.count() > MAX_IPV6_ADDRESSES => {
-            Err(TargetError::TooLarge(text.to_owned(), range.count()))
-        }
-        _ => Ok(range),
+        text.parse().map(Range::single).map_err(|_| notation())
     }
 }
 
@@ -103,6 +126,22 @@ mod tests {
         assert_eq!(parse("::1-::3"), Ok(Range::V6(1, 3)));
         assert_eq!(parse("::/108").map(Range::count), Ok(1 << 20));
         assert_eq!(parse("::ffff:127.0.0.8"), v4([127, 0, 0, 8], [127, 0, 0, 8]));
+    }
+
+    #[test]
+    fn a_target_may_bring_its_own_port() {
+        let endpoint = |text: &str| Ok(Target::Endpoint(text.parse().unwrap()));
+        assert_eq!(parse_target(" 127.0.0.1:3390 "), endpoint("127.0.0.1:3390"));
+        assert_eq!(parse_target("[::1]:3390"), endpoint("[::1]:3390"));
+        assert_eq!(parse_target("[::ffff:127.0.0.1]:3390"), endpoint("127.0.0.1:3390"));
+        assert!(matches!(parse_target("127.0.0.0/30"), Ok(Target::Range(_))));
+        assert!(matches!(parse_target("127.0.0.1:0"), Err(TargetError::WithPort(_))));
+        assert!(matches!(parse_target("127.0.0.1:70000"), Err(TargetError::Notation(_))));
+    }
+
+    #[test]
+    fn a_scope_may_be_larger_than_what_can_be_tried() {
+        assert_eq!(parse_any("2001:db8::/32").map(Range::count), Ok(1 << 96));
     }
 
     #[test]

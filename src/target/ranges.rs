@@ -117,6 +117,12 @@ impl Addresses {
         }
     }
 
+    /// What is in both sets.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        self.minus(&self.minus(other))
+    }
+
     /// Merges what has been pushed.
     fn merge(&mut self) {
         merge(&mut self.v4, |number| number.checked_add(1));
@@ -252,6 +258,7 @@ mod tests {
                 let (in_a, in_b) = (a_bits[usize::from(number)], b_bits[usize::from(number)]);
                 assert_eq!((a.contains(ip), b.contains(ip), minus.contains(ip)), (in_a, in_b, in_a && !in_b));
                 assert_eq!(a.union(&b).contains(ip), in_a || in_b);
+                assert_eq!(a.intersection(&b).contains(ip), in_a && in_b);
             }
         }
     }

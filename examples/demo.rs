@@ -9,20 +9,19 @@ use std::error::Error;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::num::NonZeroU32;
-use std::path::Path;
 use std::time::Instant;
 
 use rdprint::fingerprint::FingerprintSet;
-use rdprint::output::{CsvOptions, Format, Outputs, Selection, Sink, TableSink, empty, open_file, sink};
-use rdprint::probe::{Pace, Prober, Settings};
-use rdprint::scan::{self, Coverage, Plan, Wish};
-use rdprint::target::parse;
+use rdprint::output::{CsvOptions, Format, Outputs, Selection, Sink, TableSink, sink};
+use rdprint::scan::{self, Limits, Plan, Progress, Shard, Targets, Wish};
+use rdprint::target::{Addresses, Endpoints, Scope, parse};
 use rdprint::verdict::Record;
 use simulator::{ChildServer, Kind};
 
 const RANGE: &str = "127.77.0.0/22";
 const SEED: u64 = 2026;
-const RATE: NonZeroU32 = NonZeroU32::new(500).unwrap();
+/// More than the usual 16, since four /24s is all there is, and nobody is disturbed.
+const LIMIT: NonZeroU32 = NonZeroU32::new(128).unwrap();
 const CSV: &str = "rdprint-demo.csv";
 const JSONL: &str = "rdprint-demo.jsonl";
 
@@ -33,28 +32,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("Sweeping {RANGE}, port {}: simulated hosts on loopback. This takes about ten seconds.", hosts.port());
 
     let fingerprints = FingerprintSet::embedded()?;
+    let endpoints = Endpoints::new(&[parse(RANGE)?].into_iter().collect(), &[hosts.port()], &[])?;
     let plan = Plan {
-        addresses: [parse(RANGE)?].into_iter().collect(),
-        ports: vec![hosts.port()],
-        concurrency: 500,
-        prober: Prober::new(Settings::default(), Pace::per_second(RATE)),
+        targets: Targets {
+            endpoints,
+            seed: SEED,
+            shard: Shard::default(),
+            max: None,
+            exclude: Addresses::default(),
+            scope: Scope::default(),
+        },
+        limits: Limits { per_network: LIMIT, ..Limits::default() },
+        progress: Progress::default(),
     };
+    let csv = CsvOptions::default();
     let mut outputs = Outputs::new(Selection::Rdp);
     for (name, format) in [(CSV, Format::Csv), (JSONL, Format::Jsonl)] {
-        let path = Path::new(name);
-        let file = empty(path, open_file(path, true)?)?;
-        outputs.add(name.to_owned(), sink(format, Box::new(file), &CsvOptions::default())?);
+        let file = File::create(name)?;
+        outputs.add(name.to_owned(), sink(format, Box::new(file), &csv, false)?);
     }
-    let mut coverage = Coverage::default();
     // Nobody stops the demo early, so the wish never changes.
     let (_unchanged, wish) = tokio::sync::watch::channel(Wish::GoOn);
     let start = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(scan::run(plan, &fingerprints, outputs, &mut coverage, wish))?;
+    let outcome = runtime.block_on(scan::run(plan, &fingerprints, outputs, None, wish, &mut |_progress| {}));
+    if let Some(error) = outcome.error {
+        return Err(error.into());
+    }
 
     println!("\nWhat matched a fingerprint:\n");
     show_matches()?;
-    println!("\nCoverage, in {:.1} s:\n{coverage}", start.elapsed().as_secs_f64());
+    println!("\nCoverage, in {:.1} s:\n{}", start.elapsed().as_secs_f64(), outcome.coverage);
     println!("All records: {CSV} (for a spreadsheet), {JSONL} (whole). A note on each match:");
     println!("    cargo run --release -- explain --write matched {JSONL}");
     Ok(())

@@ -4,6 +4,7 @@
 //! `ARCHITECTURE.md` shows the rooms of the house; each module imports only from those below it.
 
 pub mod command;
+pub mod config;
 pub mod fingerprint;
 pub mod observe;
 pub mod output;

@@ -15,6 +15,8 @@ pub enum Exit {
     Skipped,
     /// Stopped by our own fault; results are partial.
     OwnFault,
+    /// Ended by its time limit before everything was done.
+    Incomplete,
     /// SIGINT.
     Interrupted,
     /// SIGTERM.
@@ -31,6 +33,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Skipped => 3,
             Self::OwnFault => 4,
+            Self::Incomplete => 6,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }

@@ -5,7 +5,6 @@ mod explain;
 mod fields;
 mod fingerprints;
 mod scan;
-mod scan_flags;
 mod signals;
 mod words;
 
@@ -27,7 +26,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Probe addresses for RDP and compare what they show with the fingerprints
-    Scan(Box<scan_flags::ScanFlags>),
+    Scan(Box<scan::ScanFlags>),
     /// Tell records as notes: what was seen, what it resembles today, what may fairly be said
     Explain(explain::ExplainFlags),
 }

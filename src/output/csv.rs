@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 
-use csv::{Terminator, Writer, WriterBuilder};
+use csv::{Terminator, WriterBuilder};
 use strum::{Display, EnumString, IntoStaticStr};
 use thiserror::Error;
 
@@ -83,42 +83,58 @@ pub fn choose_columns(names: &[String]) -> Result<Vec<Column>, FieldsError> {
 
 /// Writes records as CSV.
 pub struct CsvSink<W: Write> {
-    writer: Writer<W>,
+    out: W,
     options: CsvOptions,
 }
 
 impl<W: Write> CsvSink<W> {
     /// Into `out`; writes the header.
     pub fn new(out: W, options: CsvOptions) -> io::Result<Self> {
-        let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
-        let header = options.columns.iter().map(|column| column.name()).chain([CSV_CELLS]);
-        writer.write_record(header)?;
-        writer.flush()?;
-        Ok(Self { writer, options })
+        let mut sink = Self::going_on(out, options);
+        let header = sink.options.columns.iter().map(|column| column.name()).chain([CSV_CELLS]);
+        let header = row(header.map(Cow::Borrowed))?;
+        sink.out.write_all(&header)?;
+        sink.out.flush()?;
+        Ok(sink)
+    }
+
+    /// Into `out`, which has a header already.
+    pub fn going_on(out: W, options: CsvOptions) -> Self {
+        Self { out, options }
     }
 }
 
 impl<W: Write + Send> Sink for CsvSink<W> {
+    /// The row is made first and written in one piece, so that a failure leaves nothing behind that is written later.
     fn write(&mut self, record: &Record) -> io::Result<()> {
         let CsvOptions { columns, cells } = &self.options;
-        for column in columns {
+        let values = columns.iter().map(|column| {
             let cell = column.get(record).map_or(Cow::Borrowed(""), Value::into_cell);
-            let is_foreign = column.kind().is_peer_controlled();
-            let cell = match cells {
-                CellText::Neutralised if is_foreign => neutralise(cell),
-                CellText::Visible if is_foreign => neutralise(Cow::Owned(visible(&cell).into_owned())),
+            match cells {
+                CellText::Neutralised if column.kind().is_peer_controlled() => neutralise(cell),
+                CellText::Visible if column.kind().is_peer_controlled() => {
+                    neutralise(Cow::Owned(visible(&cell).into_owned()))
+                }
                 _ => cell,
-            };
-            self.writer.write_field(cell.as_bytes())?;
-        }
-        self.writer.write_field(<&str>::from(*cells))?;
-        self.writer.write_record(None::<&[u8]>)?;
-        self.writer.flush()
+            }
+        });
+        let row = row(values.chain([Cow::Borrowed(<&str>::from(*cells))]))?;
+        self.out.write_all(&row)?;
+        self.out.flush()
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        self.writer.flush()
+        self.out.flush()
     }
+}
+
+fn row<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> io::Result<Vec<u8>> {
+    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
+    for cell in cells {
+        writer.write_field(cell.as_bytes())?;
+    }
+    writer.write_record(None::<&[u8]>)?;
+    writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
 /// Puts a `'` before text whose first character would make a spreadsheet run it, and before text that begins with a

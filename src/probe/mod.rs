@@ -102,12 +102,6 @@ impl Prober {
         Self { settings, pace, tls: tls::Client::new() }
     }
 
-    /// Between two connections to one host.
-    #[must_use]
-    pub fn pause(&self) -> Duration {
-        self.settings.pause
-    }
-
     /// Returns when the next connection may be opened.
     pub async fn admit(&self) {
         self.pace.admit().await;

@@ -3,15 +3,38 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+use strum::EnumMessage;
+
 use crate::fingerprint::{Class, Match, declares_name};
 use crate::observe::{Observation, Stage, Status};
 use crate::verdict::Record;
 
+/// Why an RDP endpoint showed no name to compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, EnumMessage)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoName {
+    /// classic RDP security, which shows no certificate before a logon
+    ClassicSecurity,
+    /// refused every protocol
+    Refused,
+    /// broke off during the negotiation
+    BrokeOff,
+    /// a certificate without a common name, and no NLA
+    NamelessCertificate,
+    /// TLS did not come about
+    NoTls,
+    /// neither certificate nor NTLM held a name
+    Nameless,
+}
+
 /// Counts over the endpoints of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
     /// Endpoints that were to be looked at.
-    pub planned: u128,
+    pub planned: u64,
+    /// Those of them that were excluded or outside the scope.
+    pub skipped: u64,
     /// Endpoints that were looked at.
     pub probed: u64,
     /// Those that accepted the connection.
@@ -25,7 +48,7 @@ pub struct Coverage {
     /// Open endpoints that do not speak RDP, by how the dialogue ended.
     pub not_rdp: BTreeMap<Status, u64>,
     /// RDP endpoints without a name, by reason.
-    pub unnamed: BTreeMap<&'static str, u64>,
+    pub unnamed: BTreeMap<NoName, u64>,
     /// Findings per class.
     pub findings: BTreeMap<Class, u64>,
     /// Findings per class that are supported or better.
@@ -83,29 +106,32 @@ impl Coverage {
     }
 }
 
-fn reason_for_no_name(observation: &Observation) -> &'static str {
+fn reason_for_no_name(observation: &Observation) -> NoName {
     match (observation.stage, observation.status) {
-        (Stage::X224, Status::Success) => "classic RDP security, which shows no certificate before a logon",
-        (Stage::X224, Status::ApplicationError) => "refused every protocol",
-        (Stage::X224 | Stage::Connect, _) => "broke off during the negotiation",
-        (Stage::Tls, Status::Success) => "a certificate without a common name, and no NLA",
-        (Stage::Tls, _) => "TLS did not come about",
-        (Stage::Credssp, _) => "neither certificate nor NTLM held a name",
+        (Stage::X224, Status::Success) => NoName::ClassicSecurity,
+        (Stage::X224, Status::ApplicationError) => NoName::Refused,
+        (Stage::X224 | Stage::Connect, _) => NoName::BrokeOff,
+        (Stage::Tls, Status::Success) => NoName::NamelessCertificate,
+        (Stage::Tls, _) => NoName::NoTls,
+        (Stage::Credssp, _) => NoName::Nameless,
     }
 }
 
 /// The summary for a person, one thing a line.
 impl fmt::Display for Coverage {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { planned, probed, open, rdp, named, .. } = self;
-        if u128::from(*probed) < *planned {
-            writeln!(out, "STOPPED EARLY: {probed} of {planned} endpoints were probed")?;
+        let Self { planned, skipped, probed, open, rdp, named, .. } = self;
+        if probed + skipped < *planned {
+            writeln!(out, "STOPPED EARLY: {} of {planned} endpoints were taken", probed + skipped)?;
         }
         writeln!(out, "probed {probed}, open {open}, RDP {rdp}, with a comparable name {named}")?;
+        if *skipped > 0 {
+            writeln!(out, "  excluded: {skipped}")?;
+        }
         by_status(out, "not open", &self.not_open)?;
         by_status(out, "open, but not RDP", &self.not_rdp)?;
         for (reason, count) in &self.unnamed {
-            writeln!(out, "  RDP without a name: {count} ({reason})")?;
+            writeln!(out, "  RDP without a name: {count} ({})", reason.get_documentation().unwrap_or_default())?;
         }
         for (class, count) in &self.findings {
             let supported = self.supported.get(class).copied().unwrap_or_default();

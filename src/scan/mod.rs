@@ -1,29 +1,43 @@
-//! The pipeline: take a host, probe its ports, judge, write, count, stop.
+//! The pipeline: take an endpoint, wait for its turn, probe, judge, write, count, stop.
 
 mod coverage;
+mod gate;
+mod handout;
+mod limits;
+mod resume;
 mod writer;
 
-use std::net::{IpAddr, SocketAddr};
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
+use tokio::task::{self, JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::fingerprint::FingerprintSet;
 use crate::observe::Observation;
 use crate::output::{Outputs, WriteError};
 use crate::probe::{LocalFault, Prober};
-use crate::target::Addresses;
 use crate::verdict::Record;
 
-pub use coverage::Coverage;
+pub use coverage::{Coverage, NoName};
+pub use handout::{Shard, Targets};
+pub use limits::Limits;
+pub use resume::{Checkpoints, Identity, Progress, ResumeError, ResumeFile};
+
+use gate::Gate;
+use handout::{HandOut, Job};
 use writer::Writer;
 
-/// Observations that may wait to be judged; more make the probes wait.
-const WAITING_OBSERVATIONS: usize = 256;
+/// Jobs that may wait for their host or network; more than that and no new one is taken.
+const WAITING_JOBS: usize = 1024;
+/// How often progress is told.
+const TICK: Duration = Duration::from_millis(250);
+/// How often a checkpoint is written, in ticks.
+const TICKS_PER_CHECKPOINT: u32 = 4;
 /// How long a host waits when this machine is exhausted, try after try, before the run is given up.
 const BACK_OFF: [Duration; 5] = [
     Duration::from_secs(1),
@@ -33,17 +47,15 @@ const BACK_OFF: [Duration; 5] = [
     Duration::from_secs(15),
 ];
 
-/// What is to be done.
-#[derive(Debug)]
+/// What is to be done, and within which limits.
+#[derive(Clone, Debug)]
 pub struct Plan {
-    /// The hosts.
-    pub addresses: Addresses,
-    /// The ports of each host.
-    pub ports: Vec<u16>,
-    /// How many hosts may be in work at once.
-    pub concurrency: usize,
-    /// Who does it.
-    pub prober: Prober,
+    /// The endpoints, in their order.
+    pub targets: Targets,
+    /// The pace and the patience.
+    pub limits: Limits,
+    /// Where a stopped run was.
+    pub progress: Progress,
 }
 
 /// What makes a run end early by our own fault. What was written stays.
@@ -52,12 +64,12 @@ pub enum ScanError {
     /// The machine stayed exhausted.
     #[error(transparent)]
     Local(#[from] LocalFault),
-    /// An output cannot be written.
+    /// An output or the resume file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
     /// A probe died.
     #[error("a probe ended abnormally, which is a defect of rdprint: {0}")]
-    Probe(#[from] tokio::task::JoinError),
+    Probe(#[from] JoinError),
     /// The writer died.
     #[error("the writer of records ended abnormally, which is a defect of rdprint")]
     Writer,
@@ -75,100 +87,200 @@ pub enum Wish {
     EndNow,
 }
 
-/// Probes every endpoint of the plan, or as many as `wish` leaves time for, and counts them in `coverage`.
+/// How a run ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was covered, earlier parts of a resumed run included.
+    pub coverage: Coverage,
+    /// Whether every target was taken and finished.
+    pub is_complete: bool,
+    /// Whether the time limit ended it.
+    pub ran_out_of_time: bool,
+    /// What went wrong on our side, if anything.
+    pub error: Option<ScanError>,
+}
+
+/// Probes every endpoint of the plan, or as many as there is time for, and tells its progress to `watcher`.
 pub async fn run(
     plan: Plan,
     fingerprints: &FingerprintSet,
     outputs: Outputs,
-    coverage: &mut Coverage,
-    mut wish: watch::Receiver<Wish>,
-) -> Result<(), ScanError> {
-    let Plan { addresses, ports, concurrency, prober } = plan;
-    coverage.planned = addresses.count().saturating_mul(ports.len() as u128);
-    let writer = Writer::start(outputs);
-    let (sender, mut seen) = mpsc::channel(WAITING_OBSERVATIONS);
-    let hands_down = Arc::new(AtomicBool::new(false));
-    let visit = Visit { prober: Arc::new(prober), ports: ports.into(), seen: sender, hands_down: hands_down.clone() };
-    let mut hosts = addresses.iter().peekable();
-    let mut running: JoinSet<Result<(), LocalFault>> = JoinSet::new();
-    let mut result: Result<(), ScanError> = Ok(());
-    let mut can_be_stopped = true;
-    loop {
-        let wanted = *wish.borrow();
-        let goes_on = wanted == Wish::GoOn && result.is_ok() && !writer.has_enough();
-        hands_down.store(!goes_on, Ordering::Relaxed);
-        let is_handing_out = goes_on && hosts.peek().is_some();
-        if wanted == Wish::EndNow || !is_handing_out && running.is_empty() && seen.is_empty() {
-            break;
-        }
-        tokio::select! {
-            biased;
-            changed = wish.changed(), if can_be_stopped => can_be_stopped = changed.is_ok(),
-            Some(observation) = seen.recv() => {
-                let record = Record::judge(observation, fingerprints);
-                coverage.add(&record);
-                writer.write(record).await;
-            }
-            Some(ended) = running.join_next() => {
-                let ended: Result<(), ScanError> = match ended {
-                    Ok(visited) => visited.map_err(ScanError::from),
-                    Err(died) => Err(died.into()),
-                };
-                result = result.and(ended);
-            }
-            () = visit.prober.admit(), if is_handing_out && running.len() < concurrency => {
-                if let Some(ip) = hosts.next() {
-                    running.spawn(visit.clone().look_at(ip));
-                }
-            }
-            else => break,
-        }
-    }
-    let written = writer.finish().await.map_or(Err(ScanError::Writer), |written| Ok(written?));
-    result.and(written)
+    checkpoints: Option<Checkpoints>,
+    wish: watch::Receiver<Wish>,
+    watcher: &mut dyn FnMut(&Coverage),
+) -> Outcome {
+    let Plan { targets, limits, progress } = plan;
+    let Progress { cursor, unfinished, mut coverage } = progress;
+    coverage.planned = targets.positions();
+    let at_least_one = |number: NonZeroU32| usize::try_from(number.get()).unwrap_or(usize::MAX);
+    let run = Run {
+        gate: Gate::new(at_least_one(limits.per_network), limits.pause),
+        handout: HandOut::new(targets, cursor, unfinished),
+        prober: Arc::new(limits.prober()),
+        waiting: VecDeque::new(),
+        next: None,
+        running: JoinSet::new(),
+        in_work: HashMap::new(),
+        lost: Vec::new(),
+        coverage,
+        concurrency: at_least_one(limits.concurrency),
+        end: limits.max_duration.map(|limit| Instant::now() + limit),
+        error: None,
+        has_checkpoints: checkpoints.is_some(),
+    };
+    run.go(fingerprints, Writer::start(outputs, checkpoints), wish, watcher).await
 }
 
-/// What every visit to a host needs.
-#[derive(Clone)]
-struct Visit {
+/// The state of a run.
+struct Run {
+    handout: HandOut,
+    gate: Gate,
     prober: Arc<Prober>,
-    ports: Arc<[u16]>,
-    seen: mpsc::Sender<Observation>,
-    /// Set when no further endpoint is to be begun, for whatever reason.
-    hands_down: Arc<AtomicBool>,
+    /// Taken, but their host or network is busy.
+    waiting: VecDeque<Job>,
+    /// Let in by the gate, and waiting for the rate limit.
+    next: Option<Job>,
+    running: JoinSet<Result<Observation, LocalFault>>,
+    in_work: HashMap<task::Id, Job>,
+    /// Positions that could not be finished for want of resources.
+    lost: Vec<u64>,
+    coverage: Coverage,
+    concurrency: usize,
+    end: Option<Instant>,
+    error: Option<ScanError>,
+    has_checkpoints: bool,
 }
 
-impl Visit {
-    /// Looks at the ports of one host one after another; the caller was admitted to the first.
-    async fn look_at(self, ip: IpAddr) -> Result<(), LocalFault> {
-        for (position, port) in self.ports.iter().enumerate() {
-            if position > 0 {
-                if self.hands_down.load(Ordering::Relaxed) {
-                    break;
-                }
-                self.prober.admit().await;
+impl Run {
+    async fn go(
+        mut self,
+        fingerprints: &FingerprintSet,
+        writer: Writer,
+        mut wish: watch::Receiver<Wish>,
+        watcher: &mut dyn FnMut(&Coverage),
+    ) -> Outcome {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let (mut ticks, mut can_be_stopped, mut ran_out_of_time) = (0_u32, true, false);
+        loop {
+            let wanted = *wish.borrow();
+            let goes_on = wanted == Wish::GoOn && !ran_out_of_time && self.error.is_none() && !writer.has_enough();
+            if goes_on && self.next.is_none() {
+                self.next = self.pick();
             }
-            let observation = probe_patiently(&self.prober, SocketAddr::new(ip, *port)).await?;
-            let was_open = observation.is_open();
-            if self.seen.send(observation).await.is_err() {
+            let has_work = goes_on && (self.next.is_some() || !self.waiting.is_empty());
+            if wanted == Wish::EndNow || self.running.is_empty() && !has_work {
                 break;
             }
-            if was_open && position + 1 < self.ports.len() {
-                tokio::time::sleep(self.prober.pause()).await;
+            let can_start = goes_on && self.next.is_some() && self.running.len() < self.concurrency;
+            let waking = self.gate.next_waking().filter(|_| goes_on && self.next.is_none() && !self.waiting.is_empty());
+            tokio::select! {
+                biased;
+                changed = wish.changed(), if can_be_stopped => can_be_stopped = changed.is_ok(),
+                () = until(self.end), if goes_on && self.end.is_some() => ran_out_of_time = true,
+                Some(ended) = self.running.join_next_with_id() => {
+                    if let Some(observation) = self.finish(ended) {
+                        let record = Record::judge(observation, fingerprints);
+                        self.coverage.add(&record);
+                        writer.write(record).await;
+                    }
+                }
+                _ = tick.tick() => {
+                    ticks = ticks.wrapping_add(1);
+                    watcher(&self.coverage);
+                    if self.has_checkpoints && ticks.is_multiple_of(TICKS_PER_CHECKPOINT) {
+                        writer.save(self.progress()).await;
+                    }
+                }
+                () = until(waking), if waking.is_some() => {}
+                () = self.prober.admit(), if can_start => self.start(),
             }
         }
-        Ok(())
+        self.close(writer, ran_out_of_time, watcher).await
+    }
+
+    async fn close(mut self, writer: Writer, ran_out_of_time: bool, watcher: &mut dyn FnMut(&Coverage)) -> Outcome {
+        self.running.abort_all();
+        self.coverage.skipped += std::mem::take(&mut self.handout.skipped);
+        watcher(&self.coverage);
+        let progress = self.progress();
+        let is_complete = progress.unfinished.is_empty() && self.handout.next().is_none();
+        let written = writer.finish((!is_complete).then_some(progress)).await;
+        let written = written.map_or(Some(ScanError::Writer), |written| written.err().map(ScanError::from));
+        Outcome { coverage: self.coverage, is_complete, ran_out_of_time, error: self.error.or(written) }
+    }
+
+    /// The next job that the gate lets in: one that waited, or a new one.
+    fn pick(&mut self) -> Option<Job> {
+        let now = Instant::now();
+        let free = self.waiting.iter().position(|job| self.gate.enter(job.endpoint.ip(), now));
+        if let Some(position) = free {
+            return self.waiting.remove(position);
+        }
+        while self.waiting.len() < WAITING_JOBS {
+            let job = self.handout.next()?;
+            if self.gate.enter(job.endpoint.ip(), now) {
+                return Some(job);
+            }
+            self.waiting.push_back(job);
+        }
+        None
+    }
+
+    fn start(&mut self) {
+        if let Some(job) = self.next.take() {
+            let handle = self.running.spawn(probe_patiently(self.prober.clone(), job));
+            self.in_work.insert(handle.id(), job);
+        }
+    }
+
+    /// Takes a job off the list of those in work.
+    fn finish(&mut self, ended: Result<(task::Id, Result<Observation, LocalFault>), JoinError>) -> Option<Observation> {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let job = self.in_work.remove(&id)?;
+        let (observation, error) = match ended {
+            Ok((_, Ok(observation))) => (Some(observation), None),
+            // Nothing is known of the host, so a resumed run asks it again.
+            Ok((_, Err(shortage))) => {
+                self.lost.push(job.position);
+                (None, Some(ScanError::from(shortage)))
+            }
+            Err(died) => (None, Some(ScanError::from(died))),
+        };
+        let was_open = observation.as_ref().is_none_or(Observation::is_open);
+        self.gate.leave(job.endpoint.ip(), was_open, Instant::now());
+        self.error = self.error.take().or(error);
+        observation
+    }
+
+    /// Everything that a later run needs to go on. Records written so far are exactly those of the positions that are
+    /// behind the cursor and not unfinished.
+    fn progress(&mut self) -> Progress {
+        self.coverage.skipped += std::mem::take(&mut self.handout.skipped);
+        let jobs = self.in_work.values().chain(&self.waiting).chain(&self.next).map(|job| job.position);
+        let mut unfinished: Vec<u64> = jobs.chain(self.lost.iter().copied()).collect();
+        unfinished.extend(self.handout.unfinished());
+        Progress { cursor: self.handout.cursor(), unfinished, coverage: self.coverage.clone() }
     }
 }
 
-/// Waits out a shortage of this machine's own resources, which must never become the host's result.
-async fn probe_patiently(prober: &Prober, endpoint: SocketAddr) -> Result<Observation, LocalFault> {
+/// Waits until a time, if there is one.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits out a shortage of this machine's own resources, which must never become the host's result. The caller was
+/// admitted to the first connection.
+async fn probe_patiently(prober: Arc<Prober>, job: Job) -> Result<Observation, LocalFault> {
     for pause in BACK_OFF {
-        match prober.probe(endpoint).await {
+        match prober.probe(job.endpoint).await {
             Ok(observation) => return Ok(observation),
             Err(_shortage) => tokio::time::sleep(pause).await,
         }
         prober.admit().await;
     }
-    prober.probe(endpoint).await
+    prober.probe(job.endpoint).await
 }

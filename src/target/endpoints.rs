@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
 use super::ranges::{Addresses, Range};
 
 /// All endpoints of a scan, numbered from 0. Memory grows with ranges and ports, not with endpoints.
@@ -27,6 +30,7 @@ struct Stretch {
 struct Numbered {
     ranges: Vec<(u64, Range)>,
     count: u64,
+    digest: [u8; 32],
 }
 
 /// More endpoints than can be numbered.
@@ -69,6 +73,15 @@ impl Endpoints {
         self.count
     }
 
+    /// SHA-256 over ports and ranges: equal lists of endpoints have equal hashes.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let stretches = self.stretches.iter().fold(Sha256::new(), |hash, stretch| {
+            hash.chain_update(stretch.port.to_be_bytes()).chain_update(stretch.numbered.digest)
+        });
+        HEXLOWER.encode(&stretches.finalize())
+    }
+
     /// The endpoint with this number.
     #[must_use]
     pub fn at(&self, number: u64) -> Option<SocketAddr> {
@@ -81,12 +94,16 @@ impl Endpoints {
 impl Numbered {
     fn new(addresses: &Addresses) -> Result<Self, TooMany> {
         let mut count = 0_u64;
-        let mut ranges = Vec::new();
+        let (mut ranges, mut hash) = (Vec::new(), Sha256::new());
         for range in addresses.ranges() {
+            match range {
+                Range::V4(first, last) => hash.update([first.to_be_bytes(), last.to_be_bytes()].concat()),
+                Range::V6(first, last) => hash.update([first.to_be_bytes(), last.to_be_bytes()].concat()),
+            }
             ranges.push((count, range));
             count = u64::try_from(range.count()).ok().and_then(|more| count.checked_add(more)).ok_or(TooMany)?;
         }
-        Ok(Self { ranges, count })
+        Ok(Self { ranges, count, digest: hash.finalize().into() })
     }
 
     fn at(&self, number: u64) -> Option<IpAddr> {

@@ -10,10 +10,17 @@ const WIDE_V6: u128 = 1 << 96;
 
 /// The addresses that may be scanned. Loopback always is among them, and nothing else unless it was named, private
 /// ranges included.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
     named: Addresses,
     allowed: Addresses,
+}
+
+impl Default for Scope {
+    /// Loopback alone.
+    fn default() -> Self {
+        Self::new(Addresses::default())
+    }
 }
 
 impl Scope {
@@ -71,7 +78,7 @@ mod tests {
 
     #[test]
     fn loopback_is_free_and_everything_else_must_be_named() {
-        let nothing = scope(&[]);
+        let nothing = Scope::default();
         for (address, is_free) in [
             ("127.9.8.7", true),
             ("::1", true),

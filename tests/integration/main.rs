@@ -12,6 +12,7 @@ mod dialogue;
 mod guest;
 mod hostile;
 mod output;
+mod ranges;
 mod record;
 mod stall;
 mod structure;

@@ -9,9 +9,8 @@ use std::time::Duration;
 use rdprint::fingerprint::FingerprintSet;
 use rdprint::observe::Status;
 use rdprint::output::{Outputs, Selection, Sink};
-use rdprint::probe::{Pace, Prober, Settings};
-use rdprint::scan::{self, Coverage, Plan, Wish};
-use rdprint::target::parse;
+use rdprint::scan::{self, Limits, Plan, Progress, Shard, Targets, Wish};
+use rdprint::target::{Addresses, Endpoints, Scope, parse};
 use rdprint::verdict::Record;
 use simulator::{Host, Server};
 
@@ -43,12 +42,25 @@ impl Sink for Stuck {
 #[test]
 fn a_stuck_output_holds_up_no_dialogue() {
     let server = slow_hosts();
-    let settings = Settings { step_timeout: Duration::from_secs(2), ..Settings::default() };
+    let addresses = [parse("127.66.7.0/26").unwrap()].into_iter().collect();
+    let endpoints = Endpoints::new(&addresses, &[server.port()], &[]).unwrap();
+    let number = |number| NonZeroU32::new(number).unwrap();
     let plan = Plan {
-        addresses: [parse("127.66.7.0/26").unwrap()].into_iter().collect(),
-        ports: vec![server.port()],
-        concurrency: 32,
-        prober: Prober::new(settings, Pace::per_second(NonZeroU32::new(100).unwrap())),
+        targets: Targets {
+            endpoints,
+            seed: 1,
+            shard: Shard::default(),
+            max: None,
+            exclude: Addresses::default(),
+            scope: Scope::default(),
+        },
+        limits: Limits {
+            step_timeout: Duration::from_secs(2),
+            rate: number(100),
+            per_network: number(32),
+            ..Limits::default()
+        },
+        progress: Progress::default(),
     };
     let written = Arc::new(Mutex::new(Vec::new()));
     let mut outputs = Outputs::new(Selection::All);
@@ -56,7 +68,8 @@ fn a_stuck_output_holds_up_no_dialogue() {
     let (_unchanged, wish) = tokio::sync::watch::channel(Wish::GoOn);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let set = FingerprintSet::embedded().unwrap();
-    runtime.block_on(scan::run(plan, &set, outputs, &mut Coverage::default(), wish)).unwrap();
+    let outcome = runtime.block_on(scan::run(plan, &set, outputs, None, wish, &mut |_progress| {}));
+    assert!(outcome.is_complete && outcome.error.is_none(), "{outcome:?}");
     assert_eq!(*written.lock().unwrap(), vec![Status::Success; 64]);
 }
 

@@ -1,0 +1,55 @@
+//! The record that a scan writes of itself, beside its first output.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::scan::{Coverage, Identity};
+
+/// The contents of `NAME.meta.json`.
+#[derive(Debug, Serialize)]
+pub(super) struct Meta<'a> {
+    /// The program with its version.
+    pub(super) scanner: &'static str,
+    /// The command line as given.
+    pub(super) arguments: Vec<String>,
+    /// What `--i-am-authorised` said.
+    pub(super) authorisation: Option<&'a str>,
+    /// SHA-256 of the fingerprints.
+    pub(super) fingerprint_set: &'a str,
+    /// Targets, seed, shard.
+    pub(super) identity: Identity,
+    /// When this part of the run began and ended.
+    pub(super) started: Timestamp,
+    pub(super) ended: Timestamp,
+    /// Whether it went on with an earlier one.
+    pub(super) is_resumed: bool,
+    /// Whether all targets are done.
+    pub(super) is_complete: bool,
+    /// The exit code.
+    pub(super) exit_code: u8,
+    /// What was covered, counts per status among it.
+    pub(super) coverage: &'a Coverage,
+}
+
+/// `out.csv` → `out.csv.meta.json`, `out.csv.resume`.
+pub(super) fn beside(output: &Path, extension: &str) -> PathBuf {
+    let mut name = output.as_os_str().to_owned();
+    name.push(extension);
+    name.into()
+}
+
+/// The command line, readable whatever bytes it held.
+pub(super) fn arguments() -> Vec<String> {
+    env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect()
+}
+
+impl Meta<'_> {
+    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        fs::write(path, text)
+    }
+}

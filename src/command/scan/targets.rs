@@ -1,0 +1,150 @@
+//! From flags and configuration to targets inside the scope.
+
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::super::Failure;
+use super::flags::ScanFlags;
+use crate::config::Config;
+use crate::scan::Targets;
+use crate::target::{Addresses, Endpoints, Range, Scope, Target, parse_any, parse_ports, parse_target};
+
+/// How many uncovered ranges a complaint names.
+const NAMED_RANGES: usize = 5;
+
+/// Reads and checks everything about the targets. `seed` is that of a run to be resumed.
+pub(super) fn resolve(flags: &ScanFlags, config: &Config, seed: Option<u64>) -> Result<Targets, Failure> {
+    let scope = scope(flags, config)?;
+    let exclude = list(&flags.exclude, &flags.exclude_files)?.union(&list(&config.exclude, &config.exclude_files)?);
+    let (mut addresses, single) = named_targets(flags)?;
+    if addresses.is_empty() && single.is_empty() {
+        addresses = scope.named().clone();
+    }
+    if addresses.is_empty() && single.is_empty() {
+        let message =
+            "there is nothing to scan; name targets like 192.0.2.0/24, a file of them with --targets, or a scope";
+        return Err(Failure::usage(message));
+    }
+    check_scope(&scope, &addresses, &single, &exclude)?;
+    let ports = flags.ports.as_deref().or(config.ports.as_deref()).unwrap_or("3389");
+    let ports = parse_ports(ports).map_err(Failure::usage)?;
+    let endpoints = Endpoints::new(&addresses, &ports, &single).map_err(Failure::usage)?;
+    Ok(Targets {
+        endpoints,
+        seed: flags.seed.or(seed).unwrap_or_else(draw_seed),
+        shard: flags.shard.unwrap_or_default(),
+        max: flags.max_targets,
+        exclude,
+        scope,
+    })
+}
+
+/// A number that nobody chose. The standard library's hash keys are random enough for an order.
+fn draw_seed() -> u64 {
+    // Small enough to be typed, and exact in every program that reads JSON.
+    RandomState::new().hash_one(()) >> 32
+}
+
+fn named_targets(flags: &ScanFlags) -> Result<(Addresses, Vec<SocketAddr>), Failure> {
+    let (mut addresses, mut single, mut ranges) = (Addresses::default(), Vec::new(), Vec::new());
+    let mut add = |target: Target| match target {
+        Target::Endpoint(endpoint) => single.push(endpoint),
+        Target::Range(range) => {
+            ranges.push(range);
+            // Ten million lines must not wait in memory to be merged.
+            if ranges.len() > 1 << 20 {
+                addresses.extend(ranges.drain(..));
+            }
+        }
+    };
+    for text in &flags.targets {
+        add(parse_target(text).map_err(Failure::usage)?);
+    }
+    for path in &flags.target_files {
+        read_lines(path, |line| parse_target(line).map(&mut add).map_err(|error| error.to_string()))?;
+    }
+    addresses.extend(ranges);
+    single.sort_unstable();
+    single.dedup();
+    Ok((addresses, single))
+}
+
+/// The scope of the flags, as far as that of the configuration allows.
+fn scope(flags: &ScanFlags, config: &Config) -> Result<Scope, Failure> {
+    let from_flags = list(&flags.scope, &flags.scope_files)?;
+    let has_flags = !flags.scope.is_empty() || !flags.scope_files.is_empty();
+    let named = match &config.scope {
+        None => from_flags,
+        Some(ceiling) => {
+            let ceiling = list(ceiling, &[])?;
+            if has_flags { ceiling.intersection(&from_flags) } else { ceiling }
+        }
+    };
+    let scope = Scope::new(named);
+    if scope.is_wide() && flags.i_am_authorised.as_ref().is_none_or(|text| text.trim().is_empty()) {
+        let message = "the scope is wider than a /8 (IPv6: /32); say why you may scan it with --i-am-authorised TEXT";
+        return Err(Failure::usage(message));
+    }
+    Ok(scope)
+}
+
+fn check_scope(
+    scope: &Scope,
+    addresses: &Addresses,
+    single: &[SocketAddr],
+    exclude: &Addresses,
+) -> Result<(), Failure> {
+    let single: Addresses = single.iter().map(|endpoint| Range::single(endpoint.ip())).collect();
+    let outside = scope.uncovered(&addresses.union(&single).minus(exclude));
+    if outside.is_empty() {
+        return Ok(());
+    }
+    let mut named: Vec<String> = outside.ranges().take(NAMED_RANGES).map(|range| range.to_string()).collect();
+    if outside.ranges().nth(NAMED_RANGES).is_some() {
+        named.push("…".to_owned());
+    }
+    Err(Failure::usage(format!(
+        "{} addresses lie outside the authorised scope: {}; if you may scan them, say so with --scope, otherwise --exclude \
+         them",
+        outside.count(),
+        named.join(", ")
+    )))
+}
+
+/// Addresses from flags and files.
+fn list(texts: &[String], files: &[PathBuf]) -> Result<Addresses, Failure> {
+    let mut ranges: Vec<Range> = Vec::new();
+    for text in texts {
+        ranges.push(parse_any(text).map_err(Failure::usage)?);
+    }
+    for path in files {
+        read_lines(path, |line| parse_any(line).map(|range| ranges.push(range)).map_err(|error| error.to_string()))?;
+    }
+    Ok(ranges.into_iter().collect())
+}
+
+/// Hands over every line that is not empty, without comment.
+fn read_lines(path: &Path, mut take: impl FnMut(&str) -> Result<(), String>) -> Result<(), Failure> {
+    let name = path.display();
+    let unreadable = |error: io::Error| Failure::usage(format!("`{name}` cannot be read: {error}"));
+    let mut reader: Box<dyn BufRead> = if path.as_os_str() == "-" {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(BufReader::new(File::open(path).map_err(unreadable)?))
+    };
+    let mut line = String::new();
+    let mut number = 0_u64;
+    while reader.read_line(&mut line).map_err(unreadable)? > 0 {
+        number += 1;
+        // Editors on Windows begin a file with a byte order mark.
+        let text = line.trim_start_matches('\u{FEFF}').split('#').next().unwrap_or_default().trim();
+        if !text.is_empty() {
+            take(text).map_err(|error| Failure::usage(format!("{name}:{number}: {error}")))?;
+        }
+        line.clear();
+    }
+    Ok(())
+}

@@ -190,7 +190,7 @@ fn killed_again_and_again_a_run_skips_nothing_and_repeats_nothing() {
     let resume = format!("{csv}.resume");
     let base = [
         "scan",
-        "127.66.16.0/21",
+        "127.66.16.0/20",
         "-p",
         &port,
         "-o",
@@ -200,7 +200,7 @@ fn killed_again_and_again_a_run_skips_nothing_and_repeats_nothing() {
         "--write",
         "all",
         "--rate",
-        "250",
+        "300",
         "--seed",
         "5",
     ];
@@ -223,30 +223,30 @@ fn killed_again_and_again_a_run_skips_nothing_and_repeats_nothing() {
     let ran = run(&[&base[..], &more].concat());
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(
-        ran.stderr.contains("probed 2048, open 2048, RDP 128,"),
+        ran.stderr.contains("probed 4096, open 4096, RDP 256,"),
         "the coverage of all parts together: {}",
         ran.stderr
     );
     let found = addresses(&std::fs::read_to_string(&jsonl).unwrap());
-    assert_eq!((found.len(), found.values().max()), (2048, Some(&1)));
+    assert_eq!((found.len(), found.values().max()), (4096, Some(&1)));
     let mut reader = csv::Reader::from_path(&csv).unwrap();
     let rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(|row| row.unwrap()).collect();
     let distinct: BTreeSet<&String> = rows.iter().map(|row| &row["ip"]).collect();
-    assert_eq!((rows.len(), distinct.len()), (2048, 2048));
+    assert_eq!((rows.len(), distinct.len()), (4096, 4096));
     assert!(!std::path::Path::new(&resume).exists(), "a run that came to its end leaves no resume file");
     let meta: Value = serde_json::from_str(&std::fs::read_to_string(format!("{csv}.meta.json")).unwrap()).unwrap();
     assert_eq!(
         (&meta["is_complete"], &meta["is_resumed"], &meta["exit_code"]),
         (&true.into(), &true.into(), &0.into())
     );
-    assert_eq!(meta["coverage"]["rdp"], 128);
+    assert_eq!(meta["coverage"]["rdp"], 256);
 }
 
 #[test]
 fn a_time_limit_ends_a_run_with_6_and_leaves_the_way_on() {
     let (server, folder) = (sparse(), Folder::new());
     let (port, out) = (server.port().to_string(), folder.path("out.jsonl"));
-    let base = ["scan", "127.66.24.0/24", "-p", &port, "-o", &out, "--write", "all", "--rate", "100", "--seed", "5"];
+    let base = ["scan", "127.66.40.0/24", "-p", &port, "-o", &out, "--write", "all", "--rate", "100", "--seed", "5"];
     let ran = run(&[&base[..], &["--max-duration", "1"]].concat());
     assert_eq!(ran.code, Some(6), "{ran:?}");
     let resume = format!("{out}.resume");
@@ -254,18 +254,18 @@ fn a_time_limit_ends_a_run_with_6_and_leaves_the_way_on() {
     let first = addresses(&std::fs::read_to_string(&out).unwrap());
     assert!((50..=150).contains(&first.len()), "{}", first.len());
 
-    let other = run(&["scan", "127.66.24.0/25", "-p", &port, "-o", &out, "--resume", &resume]);
+    let other = run(&["scan", "127.66.40.0/25", "-p", &port, "-o", &out, "--resume", &resume]);
     assert_eq!(other.code, Some(2));
     assert!(other.stderr.contains("belongs to a run with other targets or ports"), "{}", other.stderr);
     let seed = run(&[&base[..11], &["6", "--resume", &resume]].concat());
     assert!(seed.stderr.contains("belongs to a run with other seed") || seed.code == Some(2), "{}", seed.stderr);
 
     // Today's excludes apply to what is left.
-    let rest = run(&[&base[..], &["--resume", &resume, "--exclude", "127.66.24.128/25"]].concat());
+    let rest = run(&[&base[..], &["--resume", &resume, "--exclude", "127.66.40.128/25"]].concat());
     assert_eq!(rest.code, Some(0), "{rest:?}");
     let all = addresses(&std::fs::read_to_string(&out).unwrap());
     assert!(all.values().all(|count| *count == 1));
-    assert!((0..128).all(|last| all.contains_key(&format!("127.66.24.{last}"))));
+    assert!((0..128).all(|last| all.contains_key(&format!("127.66.40.{last}"))));
     let late = all.keys().filter(|ip| !first.contains_key(*ip));
     assert!(late.clone().count() > 0);
     for ip in late {
@@ -283,7 +283,7 @@ fn a_time_limit_ends_a_run_with_6_and_leaves_the_way_on() {
 fn a_shortage_of_files_slows_the_run_and_becomes_nobodys_result() {
     let server = windows();
     let port = server.port().to_string();
-    let command = "ulimit -n 80; exec \"$0\" scan 127.66.26.0/25 -p \"$1\" --per-network 128 --concurrency 128 --rate 2000 --write all";
+    let command = "ulimit -n 80; exec \"$0\" scan 127.66.42.0/25 -p \"$1\" --per-network 128 --concurrency 128 --rate 2000 --write all";
     let output =
         std::process::Command::new("sh").args(["-c", command, env!("CARGO_BIN_EXE_rdprint"), &port]).output().unwrap();
     let ran = Ran::from(output);
@@ -304,7 +304,7 @@ fn a_sudden_shortage_is_waited_out() {
     let server = Server::single(Host::windows("WIN-7K2QF0B3M1D", 20348).delay(Duration::from_millis(200))).unwrap();
     let port = server.port().to_string();
     let child =
-        rdprint(&["scan", "127.66.27.0/25", "-p", &port, "--per-network", "32", "--rate", "60", "--write", "all"])
+        rdprint(&["scan", "127.66.43.0/25", "-p", &port, "--per-network", "32", "--rate", "60", "--write", "all"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -327,8 +327,11 @@ fn a_sudden_shortage_is_waited_out() {
 
 #[test]
 fn many_targets_on_standard_input_are_merged_on_the_way() {
-    let lines: String =
-        (0..200_000_u32).map(|n| format!("127.{}.{}.{}\n", n >> 16 & 255, n >> 8 & 255, n & 255)).collect();
+    let address = |number: u32| std::net::Ipv4Addr::from(0x7F00_0000 + number).to_string();
+    let lines = (0..200_000).map(address).collect::<Vec<_>>().join(
+        "
+",
+    );
     let ran = run_with_input(&["scan", "-f", "-", "--dry-run", "--seed", "1"], &lines);
     assert!(ran.stdout.starts_with("endpoints: 200000, of which this run takes 200000\n"), "{ran:?}");
 }

@@ -10,6 +10,7 @@ pub mod observe;
 pub mod output;
 pub mod probe;
 pub mod proto;
+pub mod resolve;
 pub mod scan;
 pub mod target;
 pub mod verdict;

@@ -23,7 +23,9 @@ pub enum TargetError {
     #[error("target `{0}` names a port; give the address alone, and the ports with --ports")]
     WithPort(String),
     /// It looks like a host name.
-    #[error("target `{0}` looks like a name, and names are not resolved; give its addresses")]
+    #[error(
+        "target `{0}` looks like a name, and names are only resolved with --resolve; say that, or give its addresses"
+    )]
     Name(String),
     /// Its prefix length is not possible for its family.
     #[error("target `{0}` has an impossible prefix length; IPv4 takes /0 to /32, IPv6 /0 to /128")]
@@ -40,16 +42,25 @@ pub enum TargetError {
 }
 
 /// What one line of a target list names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// Addresses, on the ports of the scan.
     Range(Range),
     /// One address on a port of its own.
     Endpoint(SocketAddr),
+    /// A name, on the ports of the scan or one of its own.
+    Name(String, Option<u16>),
 }
 
-/// Reads what [`parse`] reads, and `ADDRESS:PORT` and `[IPv6]:PORT` beside.
+/// Reads what [`parse`] reads, and `ADDRESS:PORT`, `[IPv6]:PORT`, `NAME` and `NAME:PORT` beside.
 pub fn parse_target(text: &str) -> Result<Target, TargetError> {
+    let (name, port) = text.trim().rsplit_once(':').unwrap_or((text.trim(), ""));
+    if is_like_a_name(name) && text.parse::<SocketAddr>().is_err() {
+        let port = port.parse::<u16>().ok().filter(|port| *port > 0);
+        if port.is_some() || !text.contains(':') {
+            return Ok(Target::Name(name.to_owned(), port));
+        }
+    }
     match text.trim().parse::<SocketAddr>() {
         Ok(endpoint) if endpoint.port() > 0 => {
             Ok(Target::Endpoint(SocketAddr::new(endpoint.ip().to_canonical(), endpoint.port())))
@@ -134,6 +145,9 @@ mod tests {
         assert_eq!(parse_target(" 127.0.0.1:3390 "), endpoint("127.0.0.1:3390"));
         assert_eq!(parse_target("[::1]:3390"), endpoint("[::1]:3390"));
         assert_eq!(parse_target("[::ffff:127.0.0.1]:3390"), endpoint("127.0.0.1:3390"));
+        assert_eq!(parse_target("rdp.example.com"), Ok(Target::Name("rdp.example.com".to_owned(), None)));
+        assert_eq!(parse_target("rdp.example.com:3390"), Ok(Target::Name("rdp.example.com".to_owned(), Some(3390))));
+        assert!(parse_target("rdp.example.com:x").is_err() && parse_target("fe80::1%eth0").is_err());
         assert!(matches!(parse_target("127.0.0.0/30"), Ok(Target::Range(_))));
         assert!(matches!(parse_target("127.0.0.1:0"), Err(TargetError::WithPort(_))));
         assert!(matches!(parse_target("127.0.0.1:70000"), Err(TargetError::Notation(_))));

@@ -24,7 +24,10 @@ fn refused(arguments: &[&str], message: &str) {
 fn bad_input_gets_one_sentence_and_no_packet() {
     let folder = Folder::new();
     let list = folder.write("list.txt", "127.66.4.1 # fine\n\n127.66.4.300\n");
-    refused(&["127.66.4.1", "example.com"], "target `example.com` looks like a name, and names are not resolved");
+    refused(
+        &["127.66.4.1", "example.com"],
+        "target `example.com` looks like a name, and names are only resolved with --resolve",
+    );
     refused(&["127.66.4.1", "--exclude", "127.66.4.1:3389"], "target `127.66.4.1:3389` names a port");
     refused(&["127.66.4.0/40"], "impossible prefix length");
     refused(&["127.66.4.9-127.66.4.1"], "from a lower to a higher address");

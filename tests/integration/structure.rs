@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 11] = [
     &["observe"],
     &["fingerprint"],
     &["verdict"],
-    &["probe", "output"],
+    &["probe", "output", "resolve"],
     &["scan"],
     &["config"],
     &["command"],
@@ -84,7 +84,7 @@ fn libraries_stay_in_their_rooms() {
         ("rustls::", &["probe/tls.rs"]),
         ("clap::", &["command/", "main.rs"]),
         ("serde", &["observe/", "fingerprint/", "verdict/", "output/", "scan/", "config.rs", "command/"]),
-        ("tokio::", &["probe/", "scan/", "command/"]),
+        ("tokio::", &["probe/", "resolve.rs", "scan/", "command/"]),
         ("std::net::TcpStream", &[]),
         ("x509_parser::", &["observe/certificate.rs"]),
     ];

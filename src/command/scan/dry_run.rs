@@ -11,13 +11,18 @@ const SHOWN: usize = 10;
 pub(super) struct DryRun<'a> {
     pub(super) targets: &'a Targets,
     pub(super) limits: &'a Limits,
+    /// Names that would be resolved first.
+    pub(super) not_asked: usize,
 }
 
 impl fmt::Display for DryRun<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { targets, limits } = self;
+        let Self { targets, limits, not_asked } = self;
         let (all, positions) = (targets.endpoints.count(), targets.positions());
         writeln!(out, "endpoints: {all}, of which this run takes {positions}")?;
+        if *not_asked > 0 {
+            writeln!(out, "names that a run would resolve first: {not_asked}")?;
+        }
         writeln!(out, "seed: {}, shard: {}/{}", targets.seed, targets.shard.index + 1, targets.shard.count)?;
         let excluded = targets.exclude.count();
         writeln!(out, "excluded addresses: {excluded}; addresses of the scope: {}", targets.scope.named().count())?;

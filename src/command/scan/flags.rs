@@ -1,5 +1,6 @@
 //! The flags of `rdprint scan`.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -27,6 +28,14 @@ pub(in crate::command) struct ScanFlags {
     /// Read targets from FILE, one a line, `#` begins a comment; `-` is standard input
     #[arg(short = 'f', long = "targets", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) target_files: Vec<PathBuf>,
+
+    /// Resolve names among the targets (NAME, NAME:PORT); each address found must lie in the scope
+    #[arg(long)]
+    pub(super) resolve: bool,
+
+    /// Resolve them at this name server instead of the system's
+    #[arg(long, value_name = "ADDR:PORT", requires = "resolve")]
+    pub(super) resolver: Option<SocketAddr>,
 
     /// Ports to probe on each host, like 3389,3390,13380-13400 [default: 3389]
     #[arg(short, long)]

@@ -21,6 +21,7 @@ use dry_run::DryRun;
 pub(super) use flags::ScanFlags;
 use meta::{Meta, beside};
 use progress::Progress;
+use targets::Resolved;
 
 /// Files that the process needs beside its connections.
 const FILES_IN_RESERVE: u64 = 64;
@@ -32,12 +33,13 @@ pub(super) fn run(flags: &ScanFlags) -> Result<Exit, Failure> {
     let config = flags.config.as_deref().map_or(Ok(Config::default()), Config::load).map_err(Failure::usage)?;
     let set = fingerprints::load(&[flags.fingerprints.as_slice(), &config.fingerprints].concat())?;
     let resumed = flags.resume.as_deref().map(ResumeFile::load).transpose().map_err(Failure::usage)?;
-    let targets = targets::resolve(flags, &config, resumed.as_ref().map(|file| file.identity.seed))?;
+    let Resolved { targets, unresolved, not_asked } =
+        targets::resolve(flags, &config, resumed.as_ref().map(|file| file.identity.seed))?;
     let identity = Identity::of(&targets);
     check_identity(flags, resumed.as_ref(), &identity)?;
     let limits = limits(flags, &config)?;
     if flags.dry_run {
-        print!("{}", DryRun { targets: &targets, limits: &limits });
+        print!("{}", DryRun { targets: &targets, limits: &limits, not_asked });
         return Ok(Exit::Done);
     }
     let paths = outputs::paths(flags, resumed.as_ref());
@@ -49,6 +51,7 @@ pub(super) fn run(flags: &ScanFlags) -> Result<Exit, Failure> {
 
     let started = Timestamp::now();
     let (exit, outcome) = carry_out(flags, plan, &set, outputs, checkpoints)?;
+    let exit = if exit == Exit::Done && unresolved > 0 { Exit::Skipped } else { exit };
     eprint!("{}", outcome.coverage);
     tell_the_way_on(&outcome, paths.first());
     if let Some(path) = paths.first() {

@@ -9,21 +9,37 @@ use std::path::{Path, PathBuf};
 use super::super::Failure;
 use super::flags::ScanFlags;
 use crate::config::Config;
+use crate::resolve;
 use crate::scan::Targets;
-use crate::target::{Addresses, Endpoints, Range, Scope, Target, parse_any, parse_ports, parse_target};
+use crate::target::{Addresses, Endpoints, Range, Scope, Target, TargetError, parse_any, parse_ports, parse_target};
+use crate::visible::visible;
 
 /// How many uncovered ranges a complaint names.
 const NAMED_RANGES: usize = 5;
 
+/// The targets, and names that stand for none.
+pub(super) struct Resolved {
+    pub(super) targets: Targets,
+    /// Names that could not be resolved.
+    pub(super) unresolved: usize,
+    /// Names that a dry run leaves as they are.
+    pub(super) not_asked: usize,
+}
+
 /// Reads and checks everything about the targets. `seed` is that of a run to be resumed.
-pub(super) fn resolve(flags: &ScanFlags, config: &Config, seed: Option<u64>) -> Result<Targets, Failure> {
+pub(super) fn resolve(flags: &ScanFlags, config: &Config, seed: Option<u64>) -> Result<Resolved, Failure> {
     let scope = scope(flags, config)?;
     let exclude = list(&flags.exclude, &flags.exclude_files)?.union(&list(&config.exclude, &config.exclude_files)?);
-    let (mut addresses, single) = named_targets(flags)?;
-    if addresses.is_empty() && single.is_empty() {
+    let Named { mut addresses, mut single, names } = named_targets(flags)?;
+    let has_names = !names.is_empty();
+    let not_asked = if flags.dry_run { names.len() } else { 0 };
+    let unresolved = if flags.dry_run { 0 } else { look_up(flags, names, &mut addresses, &mut single)? };
+    single.sort_unstable();
+    single.dedup();
+    if !has_names && addresses.is_empty() && single.is_empty() {
         addresses = scope.named().clone();
     }
-    if addresses.is_empty() && single.is_empty() {
+    if !has_names && addresses.is_empty() && single.is_empty() {
         let message =
             "there is nothing to scan; name targets like 192.0.2.0/24, a file of them with --targets, or a scope";
         return Err(Failure::usage(message));
@@ -32,14 +48,15 @@ pub(super) fn resolve(flags: &ScanFlags, config: &Config, seed: Option<u64>) -> 
     let ports = flags.ports.as_deref().or(config.ports.as_deref()).unwrap_or("3389");
     let ports = parse_ports(ports).map_err(Failure::usage)?;
     let endpoints = Endpoints::new(&addresses, &ports, &single).map_err(Failure::usage)?;
-    Ok(Targets {
+    let targets = Targets {
         endpoints,
         seed: flags.seed.or(seed).unwrap_or_else(draw_seed),
         shard: flags.shard.unwrap_or_default(),
         max: flags.max_targets,
         exclude,
         scope,
-    })
+    };
+    Ok(Resolved { targets, unresolved, not_asked })
 }
 
 /// A number that nobody chose. The standard library's hash keys are random enough for an order.
@@ -48,28 +65,69 @@ fn draw_seed() -> u64 {
     RandomState::new().hash_one(()) >> 32
 }
 
-fn named_targets(flags: &ScanFlags) -> Result<(Addresses, Vec<SocketAddr>), Failure> {
-    let (mut addresses, mut single, mut ranges) = (Addresses::default(), Vec::new(), Vec::new());
-    let mut add = |target: Target| match target {
-        Target::Endpoint(endpoint) => single.push(endpoint),
-        Target::Range(range) => {
-            ranges.push(range);
-            // Ten million lines must not wait in memory to be merged.
-            if ranges.len() > 1 << 20 {
-                addresses.extend(ranges.drain(..));
+/// Targets as they were written.
+#[derive(Default)]
+struct Named {
+    addresses: Addresses,
+    single: Vec<SocketAddr>,
+    names: Vec<(String, Option<u16>)>,
+}
+
+fn named_targets(flags: &ScanFlags) -> Result<Named, Failure> {
+    let (mut named, mut ranges) = (Named::default(), Vec::new());
+    let mut add = |text: &str| -> Result<(), TargetError> {
+        match parse_target(text)? {
+            Target::Endpoint(endpoint) => named.single.push(endpoint),
+            Target::Name(name, _) if !flags.resolve => return Err(TargetError::Name(name)),
+            Target::Name(name, port) => named.names.push((name, port)),
+            Target::Range(range) => {
+                ranges.push(range);
+                // Ten million lines must not wait in memory to be merged.
+                if ranges.len() > 1 << 20 {
+                    named.addresses.extend(ranges.drain(..));
+                }
             }
         }
+        Ok(())
     };
     for text in &flags.targets {
-        add(parse_target(text).map_err(Failure::usage)?);
+        add(text).map_err(Failure::usage)?;
     }
     for path in &flags.target_files {
-        read_lines(path, |line| parse_target(line).map(&mut add).map_err(|error| error.to_string()))?;
+        read_lines(path, |line| add(line).map_err(|error| error.to_string()))?;
     }
-    addresses.extend(ranges);
-    single.sort_unstable();
-    single.dedup();
-    Ok((addresses, single))
+    named.addresses.extend(ranges);
+    Ok(named)
+}
+
+/// Adds what the names stand for, and returns how many stand for nothing.
+fn look_up(
+    flags: &ScanFlags,
+    names: Vec<(String, Option<u16>)>,
+    addresses: &mut Addresses,
+    single: &mut Vec<SocketAddr>,
+) -> Result<usize, Failure> {
+    if names.is_empty() {
+        return Ok(0);
+    }
+    let (names, ports): (Vec<String>, Vec<Option<u16>>) = names.into_iter().unzip();
+    let resolved = resolve::resolve(&names, flags.resolver)
+        .map_err(|error| Failure::usage(format!("names cannot be resolved: {error}; give addresses")))?;
+    let mut unresolved = 0;
+    for ((name, found), port) in resolved.into_iter().zip(ports) {
+        match (found, port) {
+            (Ok(found), None) => addresses.extend(found.into_iter().map(Range::single)),
+            (Ok(found), Some(port)) => {
+                single.extend(found.into_iter().map(|ip| SocketAddr::new(ip.to_canonical(), port)));
+            }
+            (Err(error), _) => {
+                // A name server's words are foreign text.
+                eprintln!("`{name}` is skipped: {}", visible(&error));
+                unresolved += 1;
+            }
+        }
+    }
+    Ok(unresolved)
 }
 
 /// The scope of the flags, as far as that of the configuration allows.

@@ -11,6 +11,7 @@ pub mod output;
 pub mod probe;
 pub mod proto;
 pub mod scan;
+pub mod selftest;
 pub mod target;
 pub mod verdict;
 pub mod visible;

@@ -12,6 +12,7 @@ pub mod probe;
 pub mod proto;
 pub mod resolve;
 pub mod scan;
+pub mod selftest;
 pub mod target;
 pub mod verdict;
 pub mod visible;

@@ -13,7 +13,7 @@ pub enum Exit {
     Usage,
     /// Done, but some of the input was skipped.
     Skipped,
-    /// Stopped by our own fault; results are partial.
+    /// Stopped by our own fault; results are partial, or the self-test failed.
     OwnFault,
     /// Ended by its time limit before everything was done.
     Incomplete,

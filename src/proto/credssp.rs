@@ -1,7 +1,7 @@
 //! `TSRequest`, the envelope of CredSSP (MS-CSSP 2.2.1).
 
 use super::Anomaly;
-use super::der::{self, Element, INTEGER, OCTET_STRING, SEQUENCE};
+use super::der::{self, Element, INTEGER, OCTET_STRING, SEQUENCE, write};
 
 /// The protocol version that rdprint announces; the highest that the specification knows.
 pub const VERSION: u8 = 6;
@@ -13,22 +13,10 @@ const MAX_TOKENS: usize = 8;
 /// A `TSRequest` that carries one token and nothing else.
 #[must_use]
 pub fn encode(token: &[u8]) -> Vec<u8> {
-    let version = element(der::context(0), &element(INTEGER, &[VERSION]));
-    let octets = element(der::context(0), &element(OCTET_STRING, token));
-    let nego_tokens = element(der::context(1), &element(SEQUENCE, &element(SEQUENCE, &octets)));
-    element(SEQUENCE, &[version, nego_tokens].concat())
-}
-
-fn element(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(content.len()).unwrap_or(u16::MAX);
-    let [high, low] = length.to_be_bytes();
-    let mut bytes = match (high, low) {
-        (0, 0..0x80) => vec![tag, low],
-        (0, _) => vec![tag, 0x81, low],
-        _ => vec![tag, 0x82, high, low],
-    };
-    bytes.extend_from_slice(content);
-    bytes
+    let version = write(der::context(0), &write(INTEGER, &[VERSION]));
+    let octets = write(der::context(0), &write(OCTET_STRING, token));
+    let nego_tokens = write(der::context(1), &write(SEQUENCE, &write(SEQUENCE, &octets)));
+    write(SEQUENCE, &[version, nego_tokens].concat())
 }
 
 /// What a server's `TSRequest` says.

@@ -1,4 +1,4 @@
-//! Reading DER (X.690), tolerant of lengths that are longer than they need to be.
+//! DER (X.690): reading, tolerant of lengths that are longer than they need to be, and the little writing there is.
 
 use super::reader::Reader;
 
@@ -60,6 +60,20 @@ pub fn total_length(bytes: &[u8]) -> Option<Option<usize>> {
     })
 }
 
+/// An element with the shortest length that fits. Everything written here stays far below 64 KiB.
+#[must_use]
+pub fn write(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).unwrap_or(u16::MAX);
+    let [high, low] = length.to_be_bytes();
+    let mut bytes = match (high, low) {
+        (0, 0..0x80) => vec![tag, low],
+        (0, _) => vec![tag, 0x81, low],
+        _ => vec![tag, 0x82, high, low],
+    };
+    bytes.extend_from_slice(content);
+    bytes
+}
+
 struct Header {
     tag: u8,
     /// Octets that tag and length take.
@@ -106,6 +120,15 @@ mod tests {
         assert_eq!((padded.content, padded.minimal), (&[7][..], false));
         assert_eq!(read(&mut bytes), None, "128 bytes are promised and none is there");
         assert_eq!(bytes.len(), 4, "a failed read moves nothing");
+    }
+
+    #[test]
+    fn what_is_written_is_read_in_the_fewest_octets() {
+        for (length, header) in [(0, 2), (0x7F, 2), (0x80, 3), (0xFF, 3), (0x100, 4), (0xFFFF, 4)] {
+            let written = write(SEQUENCE, &vec![7; length]);
+            let element = read(&mut written.as_slice()).unwrap();
+            assert_eq!((element.content.len(), element.minimal, written.len()), (length, true, header + length));
+        }
     }
 
     #[test]

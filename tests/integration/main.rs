@@ -14,6 +14,7 @@ mod hostile;
 mod output;
 mod ranges;
 mod record;
+mod selftest;
 mod stall;
 mod structure;
 mod support;

@@ -23,3 +23,5 @@ mod support;
 mod real;
 #[cfg(feature = "real-servers")]
 mod real_servers;
+#[cfg(feature = "real-servers")]
+mod root;

@@ -359,34 +359,6 @@ fn a_shortage_of_files_slows_the_run_and_becomes_nobodys_result() {
     assert_eq!((ran.stdout.lines().count(), statuses), (128, BTreeSet::from(["success".to_owned()])));
 }
 
-/// The limit of open files falls below what is open already, in the middle of the run, and rises again.
-#[cfg(feature = "real-servers")]
-#[test]
-fn a_sudden_shortage_is_waited_out() {
-    let server = Server::single(Host::windows("WIN-7K2QF0B3M1D", 20348).delay(Duration::from_millis(200))).unwrap();
-    let port = server.port().to_string();
-    let child =
-        rdprint(&["scan", "127.66.43.0/25", "-p", &port, "--per-network", "32", "--rate", "60", "--write", "all"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-    let id = child.id().to_string();
-    let limit = |soft: &str| {
-        let set = std::process::Command::new("prlimit").args(["--pid", &id, &format!("--nofile={soft}:")]).status();
-        assert!(set.unwrap().success());
-    };
-    server.wait_for(PATIENCE, |journal| journal.connections() >= 20);
-    limit("12");
-    std::thread::sleep(Duration::from_secs(2));
-    limit("1000");
-    let ran = Ran::from(child.wait_with_output().unwrap());
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    let statuses: Vec<Value> =
-        ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["status"].clone()).collect();
-    assert_eq!(statuses, vec![Value::from("success"); 128]);
-}
-
 #[test]
 fn many_targets_on_standard_input_are_merged_on_the_way() {
     let address = |number: u32| std::net::Ipv4Addr::from(0x7F00_0000 + number).to_string();

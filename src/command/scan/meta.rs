@@ -50,6 +50,11 @@ impl Meta<'_> {
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
-        fs::write(path, text)
+        // In one step, so that nobody ever reads half of it.
+        let new = beside(path, ".new");
+        fs::write(&new, text).and_then(|()| fs::rename(&new, path)).inspect_err(|_| {
+            // The failure itself is what is told.
+            let _best_effort = fs::remove_file(&new);
+        })
     }
 }

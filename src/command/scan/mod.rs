@@ -54,7 +54,7 @@ pub(super) fn run(flags: &ScanFlags) -> Result<Exit, Failure> {
     let exit = if exit == Exit::Done && unresolved > 0 { Exit::Skipped } else { exit };
     eprint!("{}", outcome.coverage);
     tell_the_way_on(&outcome, paths.first());
-    if let Some(path) = paths.first() {
+    let told = paths.first().map_or(Ok(()), |path| {
         let meta = Meta {
             scanner: concat!("rdprint/", env!("CARGO_PKG_VERSION")),
             arguments: meta::arguments(),
@@ -70,11 +70,12 @@ pub(super) fn run(flags: &ScanFlags) -> Result<Exit, Failure> {
         };
         let path = beside(path, ".meta.json");
         meta.write(&path)
-            .map_err(|error| Failure::own_fault(format!("`{}` cannot be written: {error}", path.display())))?;
-    }
+            .map_err(|error| Failure::own_fault(format!("`{}` cannot be written: {error}", path.display())))
+    });
+    // What stopped the run explains more than what could not be told of it afterwards.
     match outcome.error {
         Some(error) => Err(Failure::own_fault(format!("stopped early, results are partial: {error}"))),
-        None => Ok(exit),
+        None => told.map(|()| exit),
     }
 }
 

@@ -151,7 +151,16 @@ impl Scan {
         let run = measure(
             rdprint()
                 .args(["scan", &format!("{}-{}", address(0), address(hosts - 1))])
-                .args(["--ports", &server.port().to_string(), "--rate", &rate.to_string(), "--concurrency", "1000"])
+                .args([
+                    "--ports",
+                    &server.port().to_string(),
+                    "--rate",
+                    &rate.to_string(),
+                    "--per-network",
+                    "256",
+                    "--concurrency",
+                    "1000",
+                ])
                 .arg("--overwrite")
                 .arg("-o")
                 .arg(&file),

@@ -25,10 +25,13 @@ struct Stretch {
     numbered: Arc<Numbered>,
 }
 
-/// Merged ranges, each with the number of its first address.
+/// Merged ranges as the number and the address that each begins with; the next one's number tells where it ends.
 #[derive(Debug)]
 struct Numbered {
-    ranges: Vec<(u64, Range)>,
+    v4: Vec<(u64, u32)>,
+    v6: Vec<(u64, u128)>,
+    /// How many addresses are IPv4, and all together.
+    v4_count: u64,
     count: u64,
     digest: [u8; 32],
 }
@@ -93,31 +96,49 @@ impl Endpoints {
 
 impl Numbered {
     fn new(addresses: &Addresses) -> Result<Self, TooMany> {
-        let mut count = 0_u64;
-        let (mut ranges, mut hash) = (Vec::new(), Sha256::new());
+        let (mut v4, mut v6, mut hash) = (Vec::new(), Vec::new(), Sha256::new());
+        let (mut v4_count, mut count) = (0, 0_u64);
+        // IPv4 comes before IPv6.
         for range in addresses.ranges() {
+            let next = u64::try_from(range.count()).ok().and_then(|more| count.checked_add(more)).ok_or(TooMany)?;
             match range {
-                Range::V4(first, last) => hash.update([first.to_be_bytes(), last.to_be_bytes()].concat()),
-                Range::V6(first, last) => hash.update([first.to_be_bytes(), last.to_be_bytes()].concat()),
+                Range::V4(first, last) => {
+                    hash.update(first.to_be_bytes());
+                    hash.update(last.to_be_bytes());
+                    v4.push((count, first));
+                    v4_count = next;
+                }
+                Range::V6(first, last) => {
+                    hash.update(first.to_be_bytes());
+                    hash.update(last.to_be_bytes());
+                    v6.push((count, first));
+                }
             }
-            ranges.push((count, range));
-            count = u64::try_from(range.count()).ok().and_then(|more| count.checked_add(more)).ok_or(TooMany)?;
+            count = next;
         }
-        Ok(Self { ranges, count, digest: hash.finalize().into() })
+        v4.shrink_to_fit();
+        v6.shrink_to_fit();
+        Ok(Self { v4, v6, v4_count, count, digest: hash.finalize().into() })
     }
 
     fn at(&self, number: u64) -> Option<IpAddr> {
-        if number >= self.count {
-            return None;
-        }
-        let after = self.ranges.partition_point(|(start, _)| *start <= number);
-        let (start, range) = self.ranges.get(after.checked_sub(1)?)?;
-        let offset = number - start;
-        match range {
-            Range::V4(first, _) => Some(IpAddr::V4(Ipv4Addr::from(first.checked_add(u32::try_from(offset).ok()?)?))),
-            Range::V6(first, _) => Some(IpAddr::V6(Ipv6Addr::from(first.checked_add(u128::from(offset))?))),
+        if number < self.v4_count {
+            let (offset, first) = locate(&self.v4, number)?;
+            Some(Ipv4Addr::from(first.checked_add(u32::try_from(offset).ok()?)?).into())
+        } else if number < self.count {
+            let (offset, first) = locate(&self.v6, number)?;
+            Some(Ipv6Addr::from(first.checked_add(u128::from(offset))?).into())
+        } else {
+            None
         }
     }
+}
+
+/// The first address of the range that holds `number`, and how far into it that is.
+fn locate<T: Copy>(ranges: &[(u64, T)], number: u64) -> Option<(u64, T)> {
+    let after = ranges.partition_point(|(start, _)| *start <= number);
+    let (start, first) = ranges.get(after.checked_sub(1)?)?;
+    Some((number - start, *first))
 }
 
 #[cfg(test)]

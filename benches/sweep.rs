@@ -60,6 +60,7 @@ fn main() -> ExitCode {
     over_closed_targets(&port, &folder);
     beside_nmap(&port, &folder);
     let is_paced = receiver::keeps_the_rate(&folder);
+    population::with_every_place_taken(&folder);
     let is_true = population::tells_the_truth(&folder);
     if is_paced && is_true { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -114,9 +115,7 @@ fn scan_closed(range: &str, targets: u32, port: &ClosedPort, folder: &Folder) ->
             .args(["--seed", "1", "--overwrite", "-o"])
             .arg(&file),
     );
-    let meta: Value =
-        serde_json::from_str(&fs::read_to_string(folder.file("closed.jsonl.meta.json")).unwrap()).unwrap();
-    let coverage = &meta["coverage"];
+    let coverage = folder.coverage_of("closed.jsonl");
     let counts = [&coverage["planned"], &coverage["probed"], &coverage["not_open"]["connection-refused"]];
     assert!(counts.iter().all(|count| **count == targets), "not all of {targets} targets refused: {coverage}");
     assert_eq!(fs::metadata(&file).unwrap().len(), 0, "a closed target was written");
@@ -149,6 +148,12 @@ impl Folder {
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
+    }
+
+    /// What a scan that wrote this file counted.
+    pub(crate) fn coverage_of(&self, name: &str) -> Value {
+        let meta = fs::read_to_string(self.file(&format!("{name}.meta.json"))).unwrap();
+        serde_json::from_str::<Value>(&meta).unwrap()["coverage"].take()
     }
 }
 

@@ -1,9 +1,10 @@
-//! 100,000 addresses, of which 60,000 answer, and what is true of each.
+//! Targets that answer: as many slow ones at once as may be, and 100,000 addresses with what is true of each.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use serde_json::Value;
 use simulator::{ChildServer, Kind, Persona, Truth, truth};
@@ -17,10 +18,34 @@ const FIRST: Ipv4Addr = Ipv4Addr::new(127, 128, 0, 0);
 /// What two cores sustain beside other work: half of the addresses make a full handshake, with a certificate and a key of
 /// their own, which costs the server three milliseconds each and the client half of one.
 const RATE: u32 = 500;
+/// Hosts that think so long before each of their three answers, so many a second: more than the 2,000 that are in work at
+/// once.
+const THOUGHT: Duration = Duration::from_millis(1200);
+const THOUGHTFUL_RATE: u32 = 700;
+const THOUGHTFUL: u32 = 6_000;
 /// Peak memory, in megabytes.
 const GOAL: f64 = 100.0;
 /// Differences that are printed.
 const SHOWN: usize = 10;
+
+/// Takes all the places that there are for hosts in work.
+pub(crate) fn with_every_place_taken(folder: &Folder) {
+    println!(
+        "\nSlow hosts: scan --rate {THOUGHTFUL_RATE} --per-network 256 --seed 1, {THOUGHTFUL} hosts that take 3.6 s each"
+    );
+    let server = ChildServer::spawn(SEED, Kind::Nla { delay: THOUGHT }).unwrap();
+    let last = Ipv4Addr::from(u32::from(FIRST) + THOUGHTFUL - 1);
+    let run = measure(
+        rdprint()
+            .args(["scan", &format!("{FIRST}-{last}"), "--ports", &server.port().to_string()])
+            .args(["--rate", &THOUGHTFUL_RATE.to_string(), "--per-network", "256", "--seed", "1", "-o"])
+            .arg(folder.file("slow.jsonl")),
+    );
+    let named = &folder.coverage_of("slow.jsonl")["named"];
+    let (peak, seconds) = (run.peak_megabytes(), run.wall.as_secs_f64());
+    println!("  peak {peak:.1} MB with 2000 hosts in work at once; goal: under {GOAL} MB, {}", met(peak < GOAL));
+    println!("  {seconds:.1} s; {named} of {THOUGHTFUL} hosts showed their name");
+}
 
 /// Whether every record says what the simulator knows.
 pub(crate) fn tells_the_truth(folder: &Folder) -> bool {
@@ -171,6 +196,7 @@ fn status(persona: Persona) -> Option<&'static str> {
         Persona::Hostile => None,
         Persona::Closed | Persona::Resetting => Some("connection-closed"),
         Persona::Silent => Some("io-timeout"),
+        Persona::LegacyTls => Some("handshake-error"),
         _ => Some("success"),
     }
 }

@@ -43,6 +43,9 @@ pub struct Coverage {
     pub rdp: u64,
     /// Those of them that declared a name to compare.
     pub named: u64,
+    /// All endpoints that were looked at, by how the dialogue ended.
+    #[serde(default)]
+    pub statuses: BTreeMap<Status, u64>,
     /// Endpoints that did not accept the connection, by what happened instead.
     pub not_open: BTreeMap<Status, u64>,
     /// Open endpoints that do not speak RDP, by how the dialogue ended.
@@ -66,6 +69,7 @@ impl Coverage {
     pub fn add(&mut self, record: &Record) {
         let observation = &record.observation;
         self.probed += 1;
+        *self.statuses.entry(observation.status).or_default() += 1;
         if !observation.is_open() {
             *self.not_open.entry(observation.status).or_default() += 1;
             return;

@@ -17,6 +17,9 @@ use crate::x224::PROTOCOL_SSL;
 /// How long a host of [`Persona::Slow`] thinks before each answer.
 pub const SLOW: Duration = Duration::from_millis(1200);
 
+/// What a server that speaks TLS 1.0 only says to a client that does not (RFC 5246, 7.2): fatal, `protocol_version`.
+const PROTOCOL_VERSION_ALERT: [u8; 7] = [0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46];
+
 /// Hosts kept by [`answer`] with their keys ready; the oldest goes first.
 const CACHED: usize = 4096;
 
@@ -71,6 +74,7 @@ fn host(seed: u64, truth: Truth) -> Option<Host> {
         Persona::Classic => plain().classic(draw(seed, address, "bare").is_multiple_of(2)),
         Persona::Silent => Host::silent(),
         Persona::Resetting => plain().reset_after(Stage::Requested),
+        Persona::LegacyTls => plain().script(Script::PlainText(PROTOCOL_VERSION_ALERT.to_vec())),
         Persona::Hostile => Host::scripted(trick(draw(seed, address, "trick"))),
         Persona::FreeRdp | Persona::FreeRdpRenamed => Host::freerdp(name),
         Persona::WithoutNla => plain().without_nla(),

@@ -41,6 +41,10 @@ pub enum Persona {
     FreeRdp,
     /// A FreeRDP server that was given the name of the `RedVDS` image.
     FreeRdpRenamed,
+    /// One honest machine with several addresses: all of this persona in one /24 are the same one.
+    MultiHomed,
+    /// Honest and old: TLS 1.0 is all it speaks, so it answers a modern `ClientHello` with an alert.
+    LegacyTls,
     /// Accepts and says nothing.
     Silent,
     /// Resets the connection when the request comes.
@@ -50,8 +54,8 @@ pub enum Persona {
 }
 
 /// How many of 1000 addresses have each persona.
-pub const SHARES: [(Persona, u64); 18] = [
-    (Persona::Closed, 400),
+pub const SHARES: [(Persona, u64); 20] = [
+    (Persona::Closed, 380),
     (Persona::Generated, 220),
     (Persona::Human, 90),
     (Persona::Member, 90),
@@ -66,6 +70,8 @@ pub const SHARES: [(Persona, u64); 18] = [
     (Persona::UnknownOwn, 10),
     (Persona::FreeRdp, 10),
     (Persona::FreeRdpRenamed, 1),
+    (Persona::MultiHomed, 12),
+    (Persona::LegacyTls, 8),
     (Persona::Silent, 10),
     (Persona::Resetting, 8),
     (Persona::Hostile, 13),
@@ -80,6 +86,8 @@ pub const PANEL_B: &str = "WIN-J9D866ESIJ2";
 
 /// Keys of images; those of single hosts have numbers below 65,536.
 const IMAGE_KEYS: u32 = 70_000;
+/// Keys of machines with several addresses.
+const HOME_KEYS: u32 = 70_100;
 /// The clock of [`Persona::UnknownOwn`] is three hours behind: a real-time clock read in the wrong zone.
 const WRONG_ZONE_MS: i64 = -3 * 3_600_000;
 
@@ -141,7 +149,18 @@ pub fn truth(seed: u64, address: Ipv4Addr) -> Truth {
     let second = i64::try_from(below(86_400, draw("second"))).unwrap();
     let own = |name: &str| Certificate::windows(name).key(own_key).not_before(today() - (age + 1) * DAY + second);
     match persona {
-        Persona::Closed | Persona::Classic | Persona::Silent | Persona::Resetting | Persona::Hostile => {}
+        Persona::Closed
+        | Persona::Classic
+        | Persona::LegacyTls
+        | Persona::Silent
+        | Persona::Resetting
+        | Persona::Hostile => {}
+        Persona::MultiHomed => {
+            let name = format!("WIN-{}", generated(!seed, home(address), 11));
+            let key = Key::rsa2048(HOME_KEYS + (home(address).to_bits() >> 8 & 0xFFFF) % 60_000);
+            let certificate = Certificate::windows(&name).key(key).not_before(today() - 31 * DAY);
+            truth.clone_of(&name, 20348, certificate);
+        }
         Persona::Generated | Persona::WithoutNla | Persona::Slow => {
             let server = draw("server") % 4 > 0;
             let name = if server {
@@ -181,7 +200,9 @@ pub fn truth(seed: u64, address: Ipv4Addr) -> Truth {
     }
     if truth.build.is_some() {
         // Two machines whose clocks nobody sets differ by more than two seconds, most of the time.
-        let drift = i64::try_from(below(120_001, draw("skew"))).unwrap() - 60_000;
+        let clock =
+            if persona == Persona::MultiHomed { crate::draw::draw(seed, home(address), "clock") } else { draw("skew") };
+        let drift = i64::try_from(below(120_001, clock)).unwrap() - 60_000;
         truth.skew_ms = Some(match persona {
             Persona::RedVdsImage | Persona::RedVdsOwn | Persona::UnknownImage => drift,
             Persona::UnknownOwn => WRONG_ZONE_MS + drift / 30,
@@ -189,6 +210,11 @@ pub fn truth(seed: u64, address: Ipv4Addr) -> Truth {
         });
     }
     truth
+}
+
+/// The network of a machine with several addresses.
+fn home(address: Ipv4Addr) -> Ipv4Addr {
+    Ipv4Addr::from_bits(address.to_bits() & !0xFF)
 }
 
 impl Truth {

@@ -38,7 +38,7 @@ impl<W: Write + Send> Sink for JsonlSink<W> {
     }
 }
 
-/// Compact JSON in which hidden characters are written as `\uXXXX`: the same text to a parser, harmless to a
+/// Compact JSON in which hidden characters are written as `\u` escapes: the same text to a parser, harmless to a
 /// terminal.
 struct VisibleFormatter;
 

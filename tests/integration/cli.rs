@@ -29,6 +29,8 @@ fn bad_input_gets_one_sentence_and_no_packet() {
         "target `example.com` looks like a name, and names are only resolved with --resolve",
     );
     refused(&["127.66.4.1", "--exclude", "127.66.4.1:3389"], "target `127.66.4.1:3389` names a port");
+    let hostile = folder.write("hostile.txt", "127.0.0.1\u{1b}[2J\n");
+    refused(&["-f", &hostile], "hostile.txt:1: target `127.0.0.1\\u{1b}[2J` is not an address");
     refused(&["127.66.4.0/40"], "impossible prefix length");
     refused(&["127.66.4.9-127.66.4.1"], "from a lower to a higher address");
     refused(&["::/64"], "too many to try one by one");

@@ -2,3 +2,7 @@
 //! which products a build belongs to.
 //!
 //! Pure, and apart from fingerprints: nothing here names a family. Traits and explanations are derived from it.
+
+mod letters;
+pub mod names;
+mod words;

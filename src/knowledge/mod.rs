@@ -3,6 +3,9 @@
 //!
 //! Pure, and apart from fingerprints: nothing here names a family. Traits and explanations are derived from it.
 
+mod certificate;
 mod letters;
 pub mod names;
 mod words;
+
+pub use certificate::{Difference, Form, rdp_certificate_form};

@@ -38,18 +38,15 @@ impl Letters {
         Self { chances }
     }
 
-    /// The chance of these letters among all texts of as many letters; 0 if one is not in `A-Z`.
-    pub(super) fn chance(&self, text: &[u8]) -> f64 {
-        let mut before = (START, START);
-        let mut chance = 1.0;
-        for &letter in text {
-            if !letter.is_ascii_uppercase() {
-                return 0.0;
-            }
-            chance *= self.chances.get(place(before, letter)).copied().unwrap_or_default();
-            before = (before.1, letter);
-        }
-        chance
+    /// The chances of the first 1, 2, 3 … letters of a text among all texts of as many letters; 0 from the first that is
+    /// not in `A-Z`.
+    pub(super) fn chances(&self, text: &[u8]) -> impl Iterator<Item = f64> {
+        text.iter().scan(((START, START), 1.0), |((first, second), chance), &letter| {
+            let next = self.chances.get(place((*first, *second), letter)).filter(|_| letter.is_ascii_uppercase());
+            *chance *= next.copied().unwrap_or_default();
+            (*first, *second) = (*second, letter);
+            Some(*chance)
+        })
     }
 }
 
@@ -89,26 +86,30 @@ mod tests {
         Letters::learn(["BERLIN", "BERN", "BERT", "ALBERT"].iter().map(|word| word.as_bytes()))
     }
 
+    fn chance(letters: &Letters, text: &[u8]) -> f64 {
+        letters.chances(text).last().unwrap_or(1.0)
+    }
+
     #[test]
     fn what_was_met_is_likelier() {
         let letters = learned();
-        assert!(letters.chance(b"BER") > letters.chance(b"BRE"));
-        assert!(letters.chance(b"BRE") > 0.0);
+        assert!(chance(&letters, b"BER") > chance(&letters, b"BRE"));
+        assert!(chance(&letters, b"BRE") > 0.0);
     }
 
     #[test]
     fn the_chances_after_any_two_letters_add_up_to_one() {
         let letters = learned();
         for before in [&b""[..], b"B", b"BE", b"QX"] {
-            let sum: f64 = (b'A'..=b'Z').map(|letter| letters.chance(&[before, &[letter]].concat())).sum();
-            assert!((sum / letters.chance(before) - 1.0).abs() < 1e-9, "{before:?} {sum}");
+            let sum: f64 = (b'A'..=b'Z').map(|letter| chance(&letters, &[before, &[letter]].concat())).sum();
+            assert!((sum / chance(&letters, before) - 1.0).abs() < 1e-9, "{before:?} {sum}");
         }
     }
 
     #[test]
     fn what_is_no_letter_has_no_chance() {
         for text in [&b"B1"[..], b"b", b"B^", "Ä".as_bytes()] {
-            assert!(learned().chance(text) < f64::MIN_POSITIVE);
+            assert!(chance(&learned(), text) < f64::MIN_POSITIVE);
         }
     }
 }

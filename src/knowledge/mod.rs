@@ -5,12 +5,13 @@
 
 mod certificate;
 mod letters;
-pub mod names;
+mod names;
 mod page;
 mod windows;
 mod words;
 
 pub use certificate::{Difference, Form, rdp_certificate_form};
+pub use names::{Flaw, GENERATORS, Generator, Shape, shape};
 pub use page::windows_page;
 pub use windows::{
     Build, Finding, ShownAs, Standing, build, builds, has_faulty_names, server_hello_clock, signature_algorithms,

@@ -4,8 +4,6 @@
 //! many. Two machines that share a drawn name share an installation unless chance made it twice: among `n` machines
 //! `n(n−1)/2K` pairs are expected, `K` being [`Generator::possible_names`]. A name that a person thought of proves nothing.
 
-use std::ops::RangeInclusive;
-
 use super::words::human_odds;
 
 /// How many symbols a suffix is drawn from: `0-9` and `A-V`, all equally likely as far as counted.
@@ -32,30 +30,8 @@ pub struct Generator {
     pub samples: u32,
     /// Where the form is known from.
     pub source: &'static str,
-    /// What is known to differ.
-    pub exceptions: &'static [Exception],
-}
-
-/// Names that do not follow their generator's rule.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Exception {
-    /// What differs.
-    pub departure: Departure,
-    /// The builds of Windows that do so, if they are known.
-    pub builds: Option<RangeInclusive<u32>>,
-    /// How many such names were seen; 0 if it is only published.
-    pub samples: u32,
-    /// Where it is known from.
-    pub source: &'static str,
-}
-
-/// In what a generator departs from its rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Departure {
-    /// It drew equal names on different machines, so that an equal name proves nothing.
-    Duplicates,
-    /// It used letters beyond V.
-    Letters,
+    /// What is known to differ, as a sentence; empty where nothing is.
+    pub exceptions: &'static str,
 }
 
 /// Every generator there is.
@@ -66,15 +42,7 @@ pub static GENERATORS: [Generator; 5] = [
         maker: "Windows Setup on servers",
         samples: 88,
         source: COUNTED,
-        exceptions: &[
-            Exception {
-                departure: Departure::Duplicates,
-                builds: Some(6000..=6003),
-                samples: 0,
-                source: "Microsoft KB 970485 and KB 973033: Windows Vista and Server 2008 made duplicate random names",
-            },
-            Exception { departure: Departure::Letters, builds: Some(6000..=6003), samples: 3, source: COUNTED },
-        ],
+        exceptions: "W to Z in three names, all of systems of the age of Vista, whose setup could also draw one name twice.",
     },
     Generator {
         name: "DESKTOP",
@@ -82,12 +50,7 @@ pub static GENERATORS: [Generator; 5] = [
         maker: "Windows Setup on clients",
         samples: 51,
         source: COUNTED,
-        exceptions: &[Exception {
-            departure: Departure::Letters,
-            builds: None,
-            samples: 2,
-            source: "two names with a Z in public reports, perhaps mis-copied",
-        }],
+        exceptions: "A Z in two names of public reports, perhaps mis-copied.",
     },
     Generator {
         name: "LAPTOP",
@@ -95,7 +58,7 @@ pub static GENERATORS: [Generator; 5] = [
         maker: "Windows Setup on portable clients",
         samples: 9,
         source: COUNTED,
-        exceptions: &[],
+        exceptions: "",
     },
     Generator {
         name: "EC2AMAZ",
@@ -103,7 +66,7 @@ pub static GENERATORS: [Generator; 5] = [
         maker: "Windows images of Amazon EC2",
         samples: 25,
         source: COUNTED,
-        exceptions: &[],
+        exceptions: "",
     },
     Generator {
         name: "MININT",
@@ -111,7 +74,7 @@ pub static GENERATORS: [Generator; 5] = [
         maker: "Windows PE",
         samples: 0,
         source: "known by its form; none were at hand to count, so the alphabet is taken from the others",
-        exceptions: &[],
+        exceptions: "",
     },
 ];
 

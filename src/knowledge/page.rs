@@ -5,6 +5,7 @@ use std::fmt::{self, Display, Write};
 use strum::{EnumMessage, VariantArray};
 
 use super::certificate::Difference;
+use super::names::{GENERATORS, Generator};
 use super::windows::{Finding, Standing, builds, knowledge};
 
 /// One section of the page.
@@ -18,7 +19,7 @@ const SECTIONS: [Section; 5] = [builds_section, certificate_section, traits_sect
 pub fn windows_page() -> String {
     let mut page = String::from(
         "# What is known about Windows\n\n\
-         Made from `src/knowledge/windows.toml`; `cargo test` fails when they differ, and\n\
+         Made from the data in `src/knowledge/`; `cargo test` fails when they differ, and\n\
          `UPDATE_EXPECT=1 cargo test windows_page` writes this page anew.\n\n\
          Every row says how well it is founded; the names of sources are resolved at the end.\n\n",
     );
@@ -88,7 +89,17 @@ fn traits_section(page: &mut String) -> fmt::Result {
 
 /// How names are generated belongs here too.
 fn names_section(page: &mut String) -> fmt::Result {
-    page.push_str("\n## Names\n\n### Builds whose setup could give one \"random\" name to several machines\n\n");
+    page.push_str(
+        "\n## Names\n\n\
+         Setup and clouds make names of a prefix, a hyphen and symbols drawn from `0-9` and `A-V`. How well a name sounds\n\
+         like a person's is judged by `src/knowledge/words.rs`.\n\n",
+    );
+    header(page, ["Form", "Maker", "Possible names", "Names counted", "Source", "Exceptions"])?;
+    for Generator { name, suffix_length, maker, samples, source, exceptions } in &GENERATORS {
+        let (form, possible) = (format!("`{name}-` and {suffix_length}"), format!("2^{}", suffix_length * 5));
+        row(page, [&form, *maker, &possible, &samples.to_string(), *source, *exceptions])?;
+    }
+    page.push_str("\n### Builds whose setup could give one \"random\" name to several machines\n\n");
     findings(page, "Duplicates", &knowledge().faulty_names, |faulty| yes_or_no(*faulty).to_owned())
 }
 

@@ -9,7 +9,7 @@
 //! `names`. The shares below were tuned on names of people and towns that `words.txt` does not list.
 
 use std::collections::HashSet;
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use super::letters::Letters;
@@ -36,34 +36,55 @@ const LETTERS_OF_A_LENGTH: f64 = 1.0 / 12.0;
 const PATTERN_LENGTHS: RangeInclusive<usize> = 4..=13;
 const PATTERNS_OF_A_LENGTH: f64 = 1.0 / 10.0;
 
+/// Longer texts are not looked at; a DNS label has no more bytes (RFC 1035, section 2.3.4).
+pub(super) const LONGEST_TEXT: usize = 63;
+/// Three letters of five bits each.
+const HEADS: usize = 1 << 15;
+
 static MODEL: LazyLock<Model> = LazyLock::new(Model::learn);
 
 /// How much likelier it is that a person wrote `text` than that a uniform generator drew it: 1 is undecided, 16 is
 /// sixteen times.
 ///
-/// `text` consists of `0-9` and `A-Z`; any other byte makes it 0. The work grows with the cube of the length and takes
-/// a few microseconds for 12 symbols, so long texts are the caller's to refuse.
+/// `text` consists of `0-9` and `A-Z`; any other byte makes it 0. The work grows with the square of the length and takes
+/// less than a microsecond for 12 symbols; texts beyond [`LONGEST_TEXT`] are 0, too.
 pub(super) fn human_odds(text: &[u8]) -> f64 {
-    let plain: Vec<u8> = text.iter().map(|&symbol| undisguised(symbol)).collect();
-    let written = sum_of_rows(text.len(), |place| {
-        MODEL.chance(text.get(place.clone()).unwrap_or_default(), plain.get(place).unwrap_or_default())
-    });
+    let model = &*MODEL;
+    let Some(of_length) = model.rows_of_length.get(text.len()) else { return 0.0 };
+    // The chances of the first 0, 1, 2 … symbols.
+    let mut sums = [0.0; LONGEST_TEXT + 1];
+    sums[0] = 1.0;
+    let mut plain = [0; LONGEST_TEXT];
+    for (letter, symbol) in plain.iter_mut().zip(text) {
+        *letter = undisguised(*symbol);
+    }
+    for start in 0..text.len() {
+        let before = sums.get(start).copied().unwrap_or_default();
+        let (rest, plain) = (text.get(start..).unwrap_or_default(), plain.get(start..).unwrap_or_default());
+        let ends = sums.get_mut(start + 1..).unwrap_or_default();
+        for (sum, chance) in ends.iter_mut().zip(model.chances(rest, plain)) {
+            *sum += before * chance;
+        }
+    }
+    let written = sums.get(text.len()).copied().unwrap_or_default();
     // The length tells nothing: the caller asks because the text has the generator's length.
-    let of_length = sum_of_rows(text.len(), |place| MODEL.lengths.get(place.len()).copied().unwrap_or_default());
     written / of_length * text.iter().map(|_| DRAWN_SYMBOLS).product::<f64>()
 }
 
-/// The chance of `length` symbols: of all rows of pieces that fill them, given the chance of a piece in a place.
-fn sum_of_rows(length: usize, chance: impl Fn(Range<usize>) -> f64) -> f64 {
-    // The chances of the first 0, 1, 2 … symbols.
+/// The chances that rows of pieces have 0, 1, 2 … symbols in all, where a piece has `lengths`.
+fn rows_of_length(lengths: &[f64]) -> Vec<f64> {
     let mut sums = vec![1.0];
-    for end in 1..=length {
-        sums.push(sums.iter().enumerate().map(|(start, sum)| sum * chance(start..end)).sum());
+    for end in 1..=LONGEST_TEXT {
+        let of_piece = |start: usize| lengths.get(end - start).copied().unwrap_or_default();
+        sums.push(sums.iter().enumerate().map(|(start, sum)| sum * of_piece(start)).sum());
     }
-    sums.last().copied().unwrap_or_default()
+    sums
 }
 
 fn undisguised(symbol: u8) -> u8 {
+    if symbol > b'9' {
+        return symbol;
+    }
     DISGUISES.iter().find(|(digit, _)| *digit == symbol).map_or(symbol, |(_, letter)| *letter)
 }
 
@@ -75,16 +96,24 @@ fn words() -> impl Iterator<Item = &'static str> {
 /// What is learned from the words.
 struct Model {
     words: HashSet<&'static [u8]>,
+    /// By the [`head`] of a word, its lengths: bit n is set where a word of n symbols begins so.
+    heads: Vec<u64>,
     /// How often a word is a certain one of them; all are equally frequent.
     one_word: f64,
     letters: Letters,
-    /// Chance that a piece has this many symbols.
-    lengths: Vec<f64>,
+    /// Chance that a row of pieces has this many symbols.
+    rows_of_length: Vec<f64>,
 }
 
 impl Model {
     fn learn() -> Self {
         let words: HashSet<&'static [u8]> = words().map(str::as_bytes).collect();
+        let mut heads = vec![0_u64; HEADS];
+        for word in &words {
+            if let Some(lengths) = heads.get_mut(head(word)) {
+                *lengths |= 1 << word.len();
+            }
+        }
         let one_word = 1.0 / words.iter().map(|_| 1.0).sum::<f64>();
         let letters = Letters::learn(words.iter().copied());
         let longest = words.iter().map(|word| word.len()).chain([NUMBER_LENGTHS.len(), *PATTERN_LENGTHS.end()]).max();
@@ -95,16 +124,46 @@ impl Model {
                 + LETTERS_SHARE * letters_length(length)
                 + PATTERN_SHARE * pattern_length(length)
         };
-        let lengths = (0..=longest.unwrap_or_default()).map(chance_of_length).collect();
-        Self { words, one_word, letters, lengths }
+        let lengths: Vec<f64> = (0..=longest.unwrap_or_default()).map(chance_of_length).collect();
+        Self { words, heads, one_word, letters, rows_of_length: rows_of_length(&lengths) }
     }
 
-    /// Chance that a person's piece is this one. `plain` is the same with letters for digits that may stand for them.
-    fn chance(&self, piece: &[u8], plain: &[u8]) -> f64 {
-        WORD_SHARE * self.word(piece, plain)
-            + NUMBER_SHARE * number(piece)
-            + LETTERS_SHARE * letters_length(piece.len()) * self.letters.chance(piece)
-            + PATTERN_SHARE * pattern(piece)
+    /// The chances that a person's piece is the first 1, 2, 3 … symbols of `text`; `plain` is the same with letters for
+    /// digits that may stand for them.
+    fn chances<'t>(&self, text: &'t [u8], plain: &'t [u8]) -> impl Iterator<Item = f64> + use<'t, '_> {
+        // Both are known for the whole text, and looking each piece up would cost most of the time.
+        let lengths_of_two = self.lengths(plain.get(..2.min(text.len())).unwrap_or_default());
+        let lengths = self.lengths(plain.get(..3.min(text.len())).unwrap_or_default());
+        let mut kinds = Kinds::default();
+        text.iter().zip(self.letters.chances(text)).enumerate().map_while(move |(index, (symbol, of_letters))| {
+            let length = index + 1;
+            let (piece, plain) = (text.get(..length).unwrap_or_default(), plain.get(..length).unwrap_or_default());
+            kinds.go_on(*symbol);
+            let lengths = if length < 3 { lengths_of_two } else { lengths };
+            // From here on no longer piece has a chance.
+            if of_letters <= 0.0
+                && !kinds.may_be_number()
+                && !kinds.may_be_pattern()
+                && length > 2
+                && lengths >> length == 0
+            {
+                return None;
+            }
+            let word = if lengths >> length & 1 == 1 { self.word(piece, plain) } else { 0.0 };
+            let number = if kinds.may_be_number() { number(piece) } else { 0.0 };
+            let pattern = if kinds.may_be_pattern() { pattern(piece) } else { 0.0 };
+            Some(
+                WORD_SHARE * word
+                    + NUMBER_SHARE * number
+                    + LETTERS_SHARE * letters_length(length) * of_letters
+                    + PATTERN_SHARE * pattern,
+            )
+        })
+    }
+
+    /// The lengths of words with the head of this text, as bits.
+    fn lengths(&self, text: &[u8]) -> u64 {
+        self.heads.get(head(text)).copied().unwrap_or_default()
     }
 
     fn word(&self, piece: &[u8], plain: &[u8]) -> f64 {
@@ -117,6 +176,43 @@ impl Model {
         let has_disguise = |letter: &&u8| DISGUISES.iter().any(|(_, disguised)| disguised == *letter);
         self.one_word * DISGUISED_SHARE * plain.iter().filter(has_disguise).map(|_| 0.5).product::<f64>()
     }
+}
+
+/// What a piece can still be, after each of its symbols.
+#[derive(Default)]
+struct Kinds {
+    first: Option<u8>,
+    second: Option<u8>,
+    last: Option<u8>,
+    has_letter: bool,
+    has_third_symbol: bool,
+    has_leap: bool,
+}
+
+impl Kinds {
+    fn go_on(&mut self, symbol: u8) {
+        let first = *self.first.get_or_insert(symbol);
+        if symbol != first {
+            self.has_third_symbol |= symbol != *self.second.get_or_insert(symbol);
+        }
+        self.has_leap |= self.last.is_some_and(|last| last.abs_diff(symbol) != 1);
+        self.last = Some(symbol);
+        self.has_letter |= !symbol.is_ascii_digit();
+    }
+
+    fn may_be_number(&self) -> bool {
+        !self.has_letter
+    }
+
+    fn may_be_pattern(&self) -> bool {
+        !self.has_third_symbol || !self.has_leap
+    }
+}
+
+/// The first three letters as a number below [`HEADS`]; a missing one is 0.
+fn head(text: &[u8]) -> usize {
+    let letter = |index| text.get(index).map_or(0, |letter| usize::from(letter & 31));
+    letter(0) << 10 | letter(1) << 5 | letter(2)
 }
 
 fn number_length(length: usize) -> f64 {
@@ -215,6 +311,7 @@ mod tests {
         assert!((human_odds(b"") - 1.0).abs() < 1e-9);
         assert!(human_odds(b"a") < f64::MIN_POSITIVE);
         assert!(human_odds("Ü".as_bytes()) < f64::MIN_POSITIVE);
-        assert!(human_odds(&[b'A'; 63]).is_finite());
+        assert!(human_odds(&[b'A'; LONGEST_TEXT]).is_finite());
+        assert!(human_odds(&[b'A'; LONGEST_TEXT + 1]) < f64::MIN_POSITIVE);
     }
 }

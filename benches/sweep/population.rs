@@ -178,10 +178,10 @@ fn facts(record: &Value, truth: &Truth) -> Vec<(&'static str, String, String)> {
 /// all others are none that a fingerprint holds.
 fn verdict(persona: Persona) -> &'static str {
     match persona {
-        Persona::RedVdsImage | Persona::RedVdsOwn => "redvds criminal-image supported",
+        Persona::RedVdsImage | Persona::RedVdsOwn => "redvds criminal-image strong",
         Persona::FreeRdpRenamed => "redvds criminal-image contradicted",
-        Persona::PanelA => "vmmanager-livfrvqfmko panel-template supported",
-        Persona::PanelB => "vmmanager-j9d866esij2 panel-template supported",
+        Persona::PanelA => "vmmanager-livfrvqfmko panel-template strong",
+        Persona::PanelB => "vmmanager-j9d866esij2 panel-template strong",
         _ => "",
     }
 }

@@ -43,7 +43,7 @@ pub fn fields_page() -> String {
     let mut page = String::from(
         "# Fields of a record\n\n\
          Made from the program's own tables; `cargo test` fails when they differ, and\n\
-         `RDPRINT_BLESS=1 cargo test fields_page` writes this page anew.\n\n\
+         `UPDATE_EXPECT=1 cargo test fields_page` writes this page anew.\n\n\
          The name is what `--fields`, CSV headers and fingerprint conditions use; the path is where JSON holds the\n\
          value (`[]` stands for any element of a list). In CSV the certificate fields are those of the leaf. Fields\n\
          marked with * are in CSV only when `--fields` asks for them. A value that was not seen is absent in JSON and\n\
@@ -64,9 +64,12 @@ pub fn fields_page() -> String {
     words::<Anomaly>(&mut page, "Words of `anomalies`");
     words::<crate::fingerprint::Class>(&mut page, "Words of `class`, strongest first");
     words::<crate::fingerprint::Confidence>(&mut page, "Words of `confidence`, weakest first");
-    let _infallible = writeln!(page, "\n## Traits\n\n| Trait | Meaning |\n|---|---|");
+    page.push_str(
+        "\n## Traits\n\nWhat follows from one record alone. A trait that does not apply is absent.\n\n\
+         | Trait | Meaning | Rests on | Honest hosts |\n|---|---|---|---|\n",
+    );
     for row in TRAITS {
-        let _infallible = writeln!(page, "| `{}` | {} |", row.name, row.doc);
+        let _infallible = writeln!(page, "| `{}` | {} | {} | {} |", row.name, row.doc, row.source, row.honest);
     }
     page
 }

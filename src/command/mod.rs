@@ -30,6 +30,8 @@ enum Command {
     Scan(Box<scan::ScanFlags>),
     /// Tell records as notes: what was seen, what it resembles today, what may fairly be said
     Explain(explain::ExplainFlags),
+    /// List, show, check, test and draft fingerprints
+    Fingerprints(fingerprints::FingerprintsFlags),
     /// Find a planted clone on loopback, so that "no findings" can be believed
     ///
     /// A small server on 127.0.0.1 plays a clone of a known image, and then an honest host. Both are probed and judged
@@ -44,6 +46,7 @@ impl Cli {
         match self.command {
             Command::Scan(flags) => scan::run(&flags),
             Command::Explain(flags) => explain::run(&flags),
+            Command::Fingerprints(flags) => fingerprints::run(&flags),
             Command::Selftest => selftest::run(),
         }
     }

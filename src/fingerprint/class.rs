@@ -104,4 +104,6 @@ pub enum Confidence {
     Weak,
     /// The name, and an independent fact that agrees with the image; other machines may share that fact.
     Supported,
+    /// Build, certificate form and a proven key agree with the image, or its own certificate is shown.
+    Strong,
 }

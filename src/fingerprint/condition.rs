@@ -1,54 +1,45 @@
-//! One condition of a fingerprint: a field, an operator, and what the observation says to it.
+//! Conditions: what a fingerprint asks of an observation, and what the observation answers.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use regex::Regex;
-use serde::Deserialize;
-
 use super::name::{DeclaredName, declared_names};
-use super::traits::{TRAITS, Traits};
-use crate::observe::{FIELDS, Field, Kind, Observation, Value};
+use super::operator::Operator;
+use super::subject::Subject;
+use super::traits::Traits;
+use crate::observe::Observation;
 
-/// The pseudo-field that stands for the machine's name, wherever it is declared. Certificate and NTLM agree on every
-/// honest Windows host, so they are one piece of evidence and not two.
-pub(super) const COMPUTER_NAME: &str = "computer_name";
-
-/// A compiled condition.
-#[derive(Debug)]
+/// One question, or several joined by logic.
+#[derive(Clone, Debug)]
 pub(super) struct Condition {
+    pub(super) rule: Rule,
+    /// Where it stands in its file, in bytes from the start, for complaints.
+    pub(super) offset: usize,
+}
+
+/// What a condition is made of.
+#[derive(Clone, Debug)]
+pub(super) enum Rule {
+    Test(Test),
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+}
+
+/// One field, trait or name held against one operator.
+#[derive(Clone, Debug)]
+pub(super) struct Test {
     pub(super) subject: Subject,
     pub(super) operator: Operator,
-}
-
-/// What a condition looks at.
-pub(super) enum Subject {
-    ComputerName,
-    Fact(&'static Field<Observation>),
-    Trait(&'static str),
-}
-
-/// How it compares; texts of a computer name are held in lower case.
-#[derive(Debug)]
-pub(super) enum Operator {
-    Equals(Vec<Expected>),
-    Prefix(String),
-    Regex(Regex),
-}
-
-/// A value to compare with.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub(super) enum Expected {
-    Text(String),
-    Integer(i64),
+    /// As people read it: `ntlm_build equals 20348`.
+    pub(super) sentence: String,
 }
 
 /// What conditions look at: an observation and what follows from it, worked out once.
 pub(super) struct View<'a> {
-    observation: &'a Observation,
+    pub(super) observation: &'a Observation,
     pub(super) traits: &'a Traits,
-    names: Vec<DeclaredName>,
+    pub(super) names: Vec<DeclaredName<'a>>,
 }
 
 impl<'a> View<'a> {
@@ -67,129 +58,164 @@ pub(super) enum Answer {
     Holds(Facts),
     /// It does not hold, by these facts.
     Differs(Facts),
-    /// The fields are not known.
+    /// The facts that would tell are not known.
     Unknown,
 }
 
-impl Subject {
-    pub(super) fn named(name: &str) -> Option<Self> {
-        if name == COMPUTER_NAME {
-            return Some(Self::ComputerName);
-        }
-        let fact = FIELDS.iter().find(|field| field.name == name).map(Self::Fact);
-        fact.or_else(|| TRAITS.iter().find(|row| row.name == name).map(|row| Self::Trait(row.name)))
-    }
-
-    /// Whether its values are whole numbers; all others are compared as text.
-    pub(super) fn is_integer(&self) -> bool {
-        matches!(self, Self::Fact(field) if field.kind == Kind::Integer)
-    }
-
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::ComputerName => COMPUTER_NAME,
-            Self::Fact(field) => field.name,
-            Self::Trait(name) => name,
-        }
-    }
-}
-
-impl fmt::Debug for Subject {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.name())
-    }
-}
-
-/// `ntlm_build equals 20348`, `computer_name begins with copy-of-vm-`.
 impl fmt::Display for Condition {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.subject.name();
-        match &self.operator {
-            Operator::Equals(expected) => {
-                let values: Vec<String> = expected.iter().map(ToString::to_string).collect();
-                write!(out, "{name} equals {}", values.join(" or "))
-            }
-            Operator::Prefix(prefix) => write!(out, "{name} begins with {prefix}"),
-            Operator::Regex(regex) => write!(out, "{name} matches {regex}"),
-        }
-    }
-}
-
-impl fmt::Display for Expected {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => out.write_str(text),
-            Self::Integer(number) => write!(out, "{number}"),
+        let list = |conditions: &[Condition]| {
+            let sentences = conditions.iter().map(ToString::to_string);
+            sentences.collect::<Vec<_>>().join("; ")
+        };
+        match &self.rule {
+            Rule::Test(test) => out.write_str(&test.sentence),
+            Rule::All(conditions) => write!(out, "all of ({})", list(conditions)),
+            Rule::Any(conditions) => write!(out, "any of ({})", list(conditions)),
+            Rule::Not(condition) => write!(out, "not ({condition})"),
         }
     }
 }
 
 impl Condition {
+    /// Three-valued logic: what is not known neither holds nor differs, and decides nothing that others can decide.
     pub(super) fn ask(&self, view: &View<'_>) -> Answer {
-        match &self.subject {
-            Subject::ComputerName => self.ask_names(&view.names),
-            Subject::Fact(field) => match (field.get)(view.observation) {
-                None => Answer::Unknown,
-                Some(value) => answer(self.holds(&value), [(field.name, value.into_cell().into_owned())]),
+        match &self.rule {
+            Rule::Test(test) => test.ask(view),
+            Rule::All(conditions) => join(conditions, view, Answer::Differs),
+            Rule::Any(conditions) => join(conditions, view, Answer::Holds),
+            Rule::Not(condition) => match condition.ask(view) {
+                Answer::Holds(facts) => Answer::Differs(facts),
+                Answer::Differs(facts) => Answer::Holds(facts),
+                Answer::Unknown => Answer::Unknown,
             },
-            Subject::Trait(name) => match view.traits.get(*name) {
-                None => Answer::Unknown,
-                Some(value) => answer(self.holds(&value.as_str().into()), [(*name, value.clone())]),
-            },
         }
     }
 
-    fn ask_names(&self, names: &[DeclaredName]) -> Answer {
-        if names.is_empty() {
-            return Answer::Unknown;
-        }
-        let (fitting, other): (Vec<_>, Vec<_>) = names.iter().partition(|name| self.fits(name));
-        if fitting.is_empty() { answer(false, facts(other)) } else { answer(true, facts(fitting)) }
+    /// Whether it holds by a test of one of these fields that names the values wanted; a negation names none.
+    pub(super) fn holds_by(&self, fields: &[&str], view: &View<'_>) -> bool {
+        self.holding_tests(view)
+            .iter()
+            .any(|test| fields.contains(&test.subject.name()) && matches!(test.operator, Operator::OneOf(_)))
     }
 
-    fn fits(&self, name: &DeclaredName) -> bool {
-        match &self.operator {
-            Operator::Equals(expected) => {
-                expected.iter().any(|expected| matches!(expected, Expected::Text(text) if name.is(text)))
-            }
-            Operator::Prefix(prefix) => name.begins_with(prefix),
-            // The engine folds case by Unicode; names of other alphabets are none that a fingerprint means.
-            Operator::Regex(regex) => name.label.is_ascii() && regex.is_match(&name.label),
-        }
-    }
-
-    /// The names that NTLM declares, where this condition on the computer name fits the certificate alone: the machine
+    /// The names that NTLM declares, where a name that this condition asks for fits the certificate alone: the machine
     /// itself says that it is another one.
     pub(super) fn denied_by(&self, view: &View<'_>) -> Option<Facts> {
-        if !matches!(self.subject, Subject::ComputerName) {
-            return None;
-        }
-        let ntlm: Vec<&DeclaredName> = view.names.iter().filter(|name| name.field.starts_with("ntlm_")).collect();
-        let is_denied = !ntlm.is_empty() && ntlm.iter().all(|name| !self.fits(name));
-        is_denied.then(|| collect(facts(ntlm)))
+        let ntlm: Vec<&DeclaredName<'_>> = view.names.iter().filter(|name| name.field.starts_with("ntlm_")).collect();
+        let tests = self.holding_tests(view);
+        let mut names = tests.iter().filter(|test| matches!(test.subject, Subject::ComputerName)).peekable();
+        let is_denied =
+            names.peek().is_some() && !ntlm.is_empty() && names.all(|test| ntlm.iter().all(|name| !test.fits(name)));
+        is_denied.then(|| collect(name_facts(ntlm)))
     }
 
-    fn holds(&self, value: &Value<'_>) -> bool {
-        match (value, &self.operator) {
-            (Value::Integer(number), Operator::Equals(expected)) => expected.contains(&Expected::Integer(*number)),
-            (Value::List(items), _) => items.iter().any(|item| self.text_holds(item)),
-            (value, _) => self.text_holds(&value.clone().into_cell()),
-        }
-    }
-
-    fn text_holds(&self, text: &str) -> bool {
-        match &self.operator {
-            Operator::Equals(expected) => {
-                expected.iter().any(|expected| matches!(expected, Expected::Text(wanted) if wanted == text))
+    /// The tests by which it holds, those under a negation left out.
+    fn holding_tests<'a>(&'a self, view: &View<'_>) -> Vec<&'a Test> {
+        match &self.rule {
+            Rule::Test(test) if matches!(test.ask(view), Answer::Holds(_)) => vec![test],
+            Rule::Test(_) | Rule::Not(_) => Vec::new(),
+            Rule::All(conditions) | Rule::Any(conditions) => {
+                let holding = conditions.iter().filter(|condition| matches!(condition.ask(view), Answer::Holds(_)));
+                holding.flat_map(|condition| condition.holding_tests(view)).collect()
             }
-            Operator::Prefix(prefix) => text.starts_with(prefix),
-            Operator::Regex(regex) => regex.is_match(text),
+        }
+    }
+
+    /// Every way to take one condition away from this one: the condition that went, and what stays, if anything does.
+    pub(super) fn reductions(&self) -> Vec<(&Self, Option<Self>)> {
+        let with = |rule| Some(Self { rule, offset: self.offset });
+        let mut reductions = vec![(self, None)];
+        match &self.rule {
+            Rule::Test(_) => {}
+            Rule::All(conditions) => {
+                reductions.extend(without_one(conditions).map(|(gone, rest)| (gone, with(Rule::All(rest)))));
+            }
+            Rule::Any(conditions) => {
+                reductions.extend(without_one(conditions).map(|(gone, rest)| (gone, with(Rule::Any(rest)))));
+            }
+            // Without what it negates, a negation is gone; that way stands above already.
+            Rule::Not(condition) => {
+                let inner = condition.reductions().into_iter();
+                reductions.extend(inner.filter_map(|(gone, rest)| Some((gone, with(Rule::Not(Box::new(rest?)))))));
+            }
+        }
+        reductions
+    }
+}
+
+/// Every way to take one condition, or a part of one, out of a list.
+pub(super) fn without_one(conditions: &[Condition]) -> impl Iterator<Item = (&Condition, Vec<Condition>)> {
+    conditions.iter().enumerate().flat_map(move |(position, condition)| {
+        condition.reductions().into_iter().map(move |(gone, rest)| {
+            let mut list = conditions.to_vec();
+            list.splice(position..=position, rest);
+            (gone, list)
+        })
+    })
+}
+
+/// `deciding` is the answer that settles the whole as soon as one part gives it: `Differs` for all, `Holds` for any.
+/// The facts of the settled answer are those of the parts that gave it.
+fn join(conditions: &[Condition], view: &View<'_>, deciding: fn(Facts) -> Answer) -> Answer {
+    let (mut holding, mut differing, mut unknown) = (None::<Facts>, None::<Facts>, false);
+    for condition in conditions {
+        match condition.ask(view) {
+            Answer::Holds(facts) => holding.get_or_insert_default().extend(facts),
+            Answer::Differs(facts) => differing.get_or_insert_default().extend(facts),
+            Answer::Unknown => unknown = true,
+        }
+    }
+    let is_any = matches!(deciding(Facts::new()), Answer::Holds(_));
+    let (settled, rest) = if is_any { (holding, differing) } else { (differing, holding) };
+    match (settled, unknown) {
+        (Some(facts), _) => deciding(facts),
+        (None, true) => Answer::Unknown,
+        (None, false) if is_any => Answer::Differs(rest.unwrap_or_default()),
+        (None, false) => Answer::Holds(rest.unwrap_or_default()),
+    }
+}
+
+impl Test {
+    fn ask(&self, view: &View<'_>) -> Answer {
+        let facts = match &self.subject {
+            Subject::ComputerName => return self.ask_names(&view.names),
+            subject => subject.value(view).map(|value| (self.operator.holds(&value, subject), value)),
+        };
+        let name = self.subject.name();
+        match (facts, &self.operator) {
+            (None, Operator::Absent) => Answer::Holds(Facts::new()),
+            (None, Operator::Present) => Answer::Differs(Facts::new()),
+            (None, _) => Answer::Unknown,
+            (Some((holds, value)), _) => answer(holds, [(name, value.into_cell().into_owned())]),
+        }
+    }
+
+    fn ask_names(&self, names: &[DeclaredName<'_>]) -> Answer {
+        match (&self.operator, names.is_empty()) {
+            (Operator::Absent, true) => return Answer::Holds(Facts::new()),
+            (Operator::Present, true) => return Answer::Differs(Facts::new()),
+            (_, true) => return Answer::Unknown,
+            (_, false) => {}
+        }
+        let (fitting, other): (Vec<_>, Vec<_>) = names.iter().partition(|name| self.fits(name));
+        if fitting.is_empty() { answer(false, name_facts(other)) } else { answer(true, name_facts(fitting)) }
+    }
+
+    fn fits(&self, name: &DeclaredName<'_>) -> bool {
+        match &self.operator {
+            Operator::OneOf(wanted) => wanted.iter().any(|wanted| name.is(wanted)),
+            Operator::Prefix(prefix) => name.begins_with(prefix),
+            // The engine folds case by Unicode; names of other alphabets are none that a fingerprint means.
+            Operator::Regex(regex) => name.label.is_ascii() && regex.is_match(name.label),
+            Operator::Present => true,
+            Operator::Absent | Operator::Integers(_) | Operator::Times(_) | Operator::Networks(_) => false,
         }
     }
 }
 
-fn facts(names: Vec<&DeclaredName>) -> impl Iterator<Item = (&'static str, String)> {
-    names.into_iter().map(|name| (name.field, name.value.clone()))
+fn name_facts(names: Vec<&DeclaredName<'_>>) -> impl Iterator<Item = (&'static str, String)> {
+    names.into_iter().map(|name| (name.field, name.value.to_owned()))
 }
 
 fn collect(facts: impl IntoIterator<Item = (&'static str, String)>) -> Facts {
@@ -200,3 +226,7 @@ fn answer(holds: bool, facts: impl IntoIterator<Item = (&'static str, String)>) 
     let facts = collect(facts);
     if holds { Answer::Holds(facts) } else { Answer::Differs(facts) }
 }
+
+#[cfg(test)]
+#[path = "condition_tests.rs"]
+mod tests;

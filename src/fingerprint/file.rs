@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use regex::{Regex, RegexBuilder};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use strum::{Display, IntoStaticStr};
 use toml::Spanned;
 
-use super::condition::{Condition, Expected, Operator, Subject, View};
-use super::matching::compare;
-use super::{Class, Confidence, TRAITS, derive_traits};
-use crate::observe::{FIELDS, Observation, nearest};
-
-/// Patterns compile to at most this many bytes, so that no file can make a scan eat memory.
-const MAX_REGEX_BYTES: usize = 1 << 20;
+use super::compile::{Complaint, ConditionToml, compile_all};
+use super::condition::{Condition, without_one};
+use super::period::PartialDate;
+use super::{Class, Confidence};
 
 /// A file of a set: where it came from and what stands in it.
 #[derive(Clone, Debug)]
@@ -27,8 +24,12 @@ pub struct SourceFile {
 /// A fingerprint, ready to compare with.
 #[derive(Debug)]
 pub struct Fingerprint {
+    /// The file that it stands in.
+    pub file: String,
     /// Unique among all that are loaded.
     pub id: String,
+    /// The embedded fingerprint that this one replaces.
+    pub overrides: Option<String>,
     /// What people call the family.
     pub name: String,
     /// What a match means.
@@ -39,10 +40,10 @@ pub struct Fingerprint {
     pub description: String,
     /// What may fairly be said to a customer, where the class's own wording is not exact enough.
     pub wording: Option<String>,
-    /// Since when the image is known: a year, month or day.
-    pub first_seen: Option<String>,
+    /// Since when the image is known.
+    pub first_seen: Option<PartialDate>,
     /// When it was last reported.
-    pub last_seen: Option<String>,
+    pub last_seen: Option<PartialDate>,
     /// Who else may show the same marks.
     pub false_positives: Vec<String>,
     /// Who reported it.
@@ -51,13 +52,54 @@ pub struct Fingerprint {
     pub examples: Vec<Spanned<Example>>,
     /// Observations that must not match.
     pub counter_examples: Vec<Spanned<Example>>,
+    pub(super) conditions: Conditions,
+    /// Where `id` stands in the file, for complaints that only a whole set can have.
+    pub(super) id_offset: usize,
+}
+
+/// What a fingerprint asks.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Conditions {
+    /// Every one must hold.
     pub(super) required: Vec<Condition>,
+    /// Supports where it holds, contradicts where it does not.
     pub(super) expected: Vec<Condition>,
+    /// Supports where it holds.
+    pub(super) supporting: Vec<Condition>,
+    /// Contradicts where it holds.
+    pub(super) contradicting: Vec<Condition>,
+}
+
+impl Conditions {
+    /// Every way to take one condition away: which one, and the rest.
+    pub(super) fn reductions(&self) -> Vec<(&Condition, Self)> {
+        let required = without_one(&self.required).map(|(gone, list)| (gone, Self { required: list, ..self.clone() }));
+        let expected = without_one(&self.expected).map(|(gone, list)| (gone, Self { expected: list, ..self.clone() }));
+        let supporting =
+            without_one(&self.supporting).map(|(gone, list)| (gone, Self { supporting: list, ..self.clone() }));
+        let contradicting =
+            without_one(&self.contradicting).map(|(gone, list)| (gone, Self { contradicting: list, ..self.clone() }));
+        required.chain(expected).chain(supporting).chain(contradicting).collect()
+    }
+}
+
+impl Fingerprint {
+    /// Its conditions as sentences, each with the list in which it stands.
+    pub fn conditions(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let lists = [
+            ("required", &self.conditions.required),
+            ("expected", &self.conditions.expected),
+            ("supporting", &self.conditions.supporting),
+            ("contradicting", &self.conditions.contradicting),
+        ];
+        lists.into_iter().flat_map(|(name, list)| list.iter().map(move |condition| (name, condition.to_string())))
+    }
 }
 
 /// How settled a fingerprint is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Display, IntoStaticStr)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Status {
     /// New, or resting on one thin report.
     Experimental,
@@ -68,17 +110,43 @@ pub enum Status {
 }
 
 /// A published report.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// Who published it.
     pub publisher: String,
     /// Its title.
     pub title: String,
-    /// A year, month or day.
-    pub date: Option<String>,
+    /// When.
+    pub date: Option<PartialDate>,
     /// Where it can be read.
-    pub url: Option<String>,
+    pub url: Option<WebAddress>,
+}
+
+/// An address that begins with `https://` or `http://`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct WebAddress(String);
+
+impl TryFrom<String> for WebAddress {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let is_web = ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme));
+        if is_web { Ok(Self(text)) } else { Err("a `url` begins with https:// or http://") }
+    }
+}
+
+impl From<WebAddress> for String {
+    fn from(address: WebAddress) -> Self {
+        address.0
+    }
+}
+
+impl fmt::Display for WebAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
 }
 
 /// `Microsoft, 2026-01-14`.
@@ -90,15 +158,20 @@ impl fmt::Display for Source {
 }
 
 /// An observation that a fingerprint carries to prove itself.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Example {
     /// Whether somebody saw it or it was made up.
     pub origin: Origin,
     /// Where it was published, if it was observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// The verdict that an example must give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
+    /// Other fingerprints that match this example too, by their ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_matches: Vec<String>,
     /// What it shows.
     pub why: String,
     /// Field → value.
@@ -106,7 +179,7 @@ pub struct Example {
 }
 
 /// Where an example comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// Somebody saw it.
@@ -119,55 +192,34 @@ pub enum Origin {
 #[serde(deny_unknown_fields)]
 struct FingerprintToml {
     id: Spanned<String>,
-    name: String,
+    overrides: Option<String>,
+    name: Spanned<String>,
     class: Spanned<Class>,
     status: Status,
-    description: String,
+    description: Spanned<String>,
     wording: Option<String>,
-    first_seen: Option<String>,
-    last_seen: Option<String>,
+    first_seen: Option<PartialDate>,
+    last_seen: Option<PartialDate>,
     #[serde(default)]
     false_positives: Vec<String>,
     #[serde(default)]
     sources: Vec<Source>,
     #[serde(default)]
-    required: Vec<ConditionToml>,
+    required: Vec<Spanned<ConditionToml>>,
     #[serde(default)]
-    expected: Vec<ConditionToml>,
+    expected: Vec<Spanned<ConditionToml>>,
+    #[serde(default)]
+    supporting: Vec<Spanned<ConditionToml>>,
+    #[serde(default)]
+    contradicting: Vec<Spanned<ConditionToml>>,
     #[serde(default)]
     examples: Vec<Spanned<Example>>,
     #[serde(default)]
     counter_examples: Vec<Spanned<Example>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ConditionToml {
-    field: Spanned<String>,
-    equals: Option<Spanned<EqualsToml>>,
-    prefix: Option<String>,
-    regex: Option<Spanned<String>>,
-}
-
-/// One value or a list of them.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "`equals` takes a text, a whole number, or a list of them")]
-enum EqualsToml {
-    One(Expected),
-    Several(Vec<Expected>),
-}
-
-impl EqualsToml {
-    fn into_list(self) -> Vec<Expected> {
-        match self {
-            Self::One(value) => vec![value],
-            Self::Several(values) => values,
-        }
-    }
-}
-
 /// What is wrong with a fingerprint file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FingerprintError {
     /// The file.
     pub file: String,
@@ -185,85 +237,124 @@ impl fmt::Display for FingerprintError {
     }
 }
 
-/// A complaint about a place in the text.
-struct Complaint {
-    offset: usize,
-    message: String,
+/// All that is wrong with some files, at least one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FingerprintErrors(Vec<FingerprintError>);
+
+impl FingerprintErrors {
+    /// The value if nothing is wrong.
+    pub(super) fn unless<T>(errors: Vec<FingerprintError>, value: impl FnOnce() -> T) -> Result<T, Self> {
+        if errors.is_empty() { Ok(value()) } else { Err(Self(errors)) }
+    }
+
+    /// Each of them.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<FingerprintError> {
+        self.0
+    }
+}
+
+impl std::error::Error for FingerprintErrors {}
+
+/// The first, and how many more there are.
+impl fmt::Display for FingerprintErrors {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((first, others)) = self.0.split_first() else { return Ok(()) };
+        write!(out, "{first}")?;
+        if others.is_empty() {
+            return Ok(());
+        }
+        write!(out, " (and {} more; `rdprint fingerprints check` lists them)", others.len())
+    }
 }
 
 impl SourceFile {
     /// Parses and compiles the file.
-    pub fn compile(&self) -> Result<Fingerprint, FingerprintError> {
+    ///
+    /// # Errors
+    /// All that is wrong with it, in the order of its lines; of a file that is no TOML the first mistake alone.
+    pub fn compile(&self) -> Result<Fingerprint, FingerprintErrors> {
         let parsed: FingerprintToml = toml::from_str(&self.text).map_err(|error| {
-            self.error(&Complaint {
-                offset: error.span().map_or(0, |span| span.start),
-                message: error.message().replace('\n', " "),
-            })
+            let offset = error.span().map_or(0, |span| span.start);
+            FingerprintErrors(vec![self.error(offset, error.message().replace('\n', " "))])
         })?;
-        compile(parsed).map_err(|complaint| self.error(&complaint))
+        compile(parsed, &self.name).map_err(|mut complaints| {
+            complaints.sort_by_key(|complaint| complaint.offset);
+            let errors = complaints.into_iter().map(|complaint| self.error(complaint.offset, complaint.message));
+            FingerprintErrors(errors.collect())
+        })
     }
 
-    /// Compiles the file and runs its examples.
-    pub fn prove(&self) -> Result<Fingerprint, FingerprintError> {
-        let fingerprint = self.compile()?;
-        let wanted = fingerprint.examples.iter().map(|example| (example, example.get_ref().confidence));
-        let unwanted = fingerprint.counter_examples.iter().map(|example| (example, None));
-        for (example, expected) in wanted.chain(unwanted) {
-            let complain = |message| self.error(&Complaint { offset: example.span().start, message });
-            let why = &example.get_ref().why;
-            let observation = Observation::from_facts(&example.get_ref().facts)
-                .map_err(|error| complain(format!("`facts` of this example ({why}) are wrong: {error}")))?;
-            let found = compare(&fingerprint, &View::of(&observation, &derive_traits(&observation)))
-                .map(|found| found.confidence);
-            if found != expected {
-                let word = |confidence: Option<Confidence>| confidence.map_or("no match", Into::into);
-                let (found, expected) = (word(found), word(expected));
-                return Err(complain(format!("this example ({why}) gives `{found}` where `{expected}` was expected")));
-            }
-        }
-        Ok(fingerprint)
-    }
-
-    fn error(&self, complaint: &Complaint) -> FingerprintError {
-        let before = self.text.get(..complaint.offset).unwrap_or(&self.text);
-        FingerprintError {
-            file: self.name.clone(),
-            line: before.matches('\n').count() + 1,
-            message: complaint.message.clone(),
-        }
+    /// A complaint about the place that many bytes from the start.
+    pub(super) fn error(&self, offset: usize, message: String) -> FingerprintError {
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        FingerprintError { file: self.name.clone(), line: before.matches('\n').count() + 1, message }
     }
 }
 
-fn compile(parsed: FingerprintToml) -> Result<Fingerprint, Complaint> {
-    let class = *parsed.class.get_ref();
-    let complain = |offset, message: &str| Err(Complaint { offset, message: message.to_owned() });
-    let id = parsed.id.get_ref();
+fn compile(parsed: FingerprintToml, file: &str) -> Result<Fingerprint, Vec<Complaint>> {
+    let mut complaints = Vec::new();
+    let conditions = Conditions {
+        required: compile_all(parsed.required, &mut complaints),
+        expected: compile_all(parsed.expected, &mut complaints),
+        supporting: compile_all(parsed.supporting, &mut complaints),
+        contradicting: compile_all(parsed.contradicting, &mut complaints),
+    };
+    let mut complain = |offset, message: &str| complaints.push(Complaint { offset, message: message.to_owned() });
     let is_id_character =
         |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
+    let (id, id_offset) = (parsed.id.get_ref(), parsed.id.span().start);
     if id.is_empty() || !id.chars().all(is_id_character) {
-        return complain(parsed.id.span().start, "`id` may hold only a-z, 0-9 and `-`, and must not be empty");
+        complain(id_offset, "`id` may hold only a-z, 0-9 and `-`, and must not be empty");
     }
+    for (key, text) in [("name", &parsed.name), ("description", &parsed.description)] {
+        if text.get_ref().trim().is_empty() {
+            complain(text.span().start, &format!("`{key}` must not be empty: people read it"));
+        }
+    }
+    let class = *parsed.class.get_ref();
     if class.needs_source() && parsed.sources.is_empty() {
         let message =
             format!("class `{class}` needs a published source; add a [[sources]] table or choose a weaker class");
-        return complain(parsed.class.span().start, &message);
+        complain(parsed.class.span().start, &message);
     }
-    if parsed.required.is_empty() {
-        return complain(0, "`required` is missing: without a required condition every host would match");
+    for example in &parsed.examples {
+        if example.get_ref().confidence.is_none() {
+            complain(example.span().start, "`confidence` is missing: an example says which verdict it must give");
+        }
     }
-    if let Some(example) = parsed.examples.iter().find(|example| example.get_ref().confidence.is_none()) {
-        return complain(example.span().start, "`confidence` is missing: an example says which verdict it must give");
+    for example in &parsed.counter_examples {
+        let Example { confidence, also_matches, .. } = example.get_ref();
+        if confidence.is_some() || !also_matches.is_empty() {
+            complain(
+                example.span().start,
+                "a counter-example matches nothing; move it to [[examples]] or take `confidence` and `also_matches` away",
+            );
+        }
     }
-    let compile_all =
-        |conditions: Vec<ConditionToml>| conditions.into_iter().map(compile_condition).collect::<Result<Vec<_>, _>>();
+    for example in parsed.examples.iter().chain(&parsed.counter_examples) {
+        if example.get_ref().origin == Origin::Observed && example.get_ref().source.is_none() {
+            complain(example.span().start, "`source` is missing: an observed example says where it was published");
+        }
+    }
+    // A required condition that did not compile has its own complaint.
+    if conditions.required.is_empty() && complaints.is_empty() {
+        let message = "`required` is missing: without a required condition every host would match".to_owned();
+        complaints.push(Complaint { offset: 0, message });
+    }
+    if !complaints.is_empty() {
+        return Err(complaints);
+    }
     Ok(Fingerprint {
-        required: compile_all(parsed.required)?,
-        expected: compile_all(parsed.expected)?,
+        conditions,
+        id_offset,
+        file: file.to_owned(),
         id: parsed.id.into_inner(),
-        name: parsed.name,
+        overrides: parsed.overrides,
+        name: parsed.name.into_inner(),
         class,
         status: parsed.status,
-        description: parsed.description,
+        description: parsed.description.into_inner(),
         wording: parsed.wording,
         first_seen: parsed.first_seen,
         last_seen: parsed.last_seen,
@@ -272,60 +363,4 @@ fn compile(parsed: FingerprintToml) -> Result<Fingerprint, Complaint> {
         examples: parsed.examples,
         counter_examples: parsed.counter_examples,
     })
-}
-
-fn compile_condition(parsed: ConditionToml) -> Result<Condition, Complaint> {
-    let ConditionToml { field, equals, prefix, regex } = parsed;
-    let offset = field.span().start;
-    let complain = |message: String| Complaint { offset, message };
-    let subject = Subject::named(field.get_ref()).ok_or_else(|| complain(unknown_field(field.get_ref())))?;
-    let (name, ignore_case) = (subject.name(), matches!(subject, Subject::ComputerName));
-    let fold = |text: String| if ignore_case { text.to_ascii_lowercase() } else { text };
-    if subject.is_integer() && (prefix.is_some() || regex.is_some()) {
-        return Err(complain(format!("`{name}` is a whole number; compare it with `equals = 17763`")));
-    }
-    let operator = match (equals, prefix, regex) {
-        (Some(equals), None, None) => {
-            let values = equals.into_inner().into_list();
-            let is_fitting = |value: &Expected| matches!(value, Expected::Integer(_)) == subject.is_integer();
-            if !values.iter().all(is_fitting) {
-                let example = if subject.is_integer() { "a whole number, without quotes" } else { "a text, in quotes" };
-                return Err(complain(format!("`equals` must give `{name}` {example}")));
-            }
-            if values.is_empty() || values.contains(&Expected::Text(String::new())) {
-                return Err(complain("`equals` must not be empty".to_owned()));
-            }
-            let fold = |value| match value {
-                Expected::Text(text) => Expected::Text(fold(text)),
-                number @ Expected::Integer(_) => number,
-            };
-            Operator::Equals(values.into_iter().map(fold).collect())
-        }
-        (None, Some(prefix), None) if prefix.is_empty() => {
-            return Err(complain("`prefix` must not be empty, or every host would match".to_owned()));
-        }
-        (None, Some(prefix), None) => Operator::Prefix(fold(prefix)),
-        (None, None, Some(regex)) => Operator::Regex(compile_regex(&regex, ignore_case)?),
-        _ => return Err(complain("a condition needs exactly one of `equals`, `prefix` and `regex`".to_owned())),
-    };
-    Ok(Condition { subject, operator })
-}
-
-/// The pattern must match the whole text, so that nobody forgets the anchors.
-fn compile_regex(pattern: &Spanned<String>, ignore_case: bool) -> Result<Regex, Complaint> {
-    RegexBuilder::new(&format!("^(?:{})$", pattern.get_ref()))
-        .case_insensitive(ignore_case)
-        .size_limit(MAX_REGEX_BYTES)
-        .build()
-        .map_err(|error| {
-            let cause = error.to_string();
-            let last_line = cause.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            Complaint { offset: pattern.span().start, message: format!("`regex` does not compile: {last_line}") }
-        })
-}
-
-fn unknown_field(name: &str) -> String {
-    let known = FIELDS.iter().map(|field| field.name).chain(TRAITS.iter().map(|row| row.name));
-    let hint = nearest(name, known).map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
-    format!("`field` names `{name}`, which is no field of a record{hint} (`rdprint scan --list-fields` lists them)")
 }

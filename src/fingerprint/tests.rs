@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::*;
-use crate::fingerprint::derive_traits;
 
 fn embedded() -> FingerprintSet {
     FingerprintSet::embedded().unwrap()
@@ -25,24 +24,13 @@ fn glob(folder: &Path) -> usize {
 }
 
 #[test]
-fn every_file_has_examples_both_ways_and_proves_them() {
-    for file in FingerprintSet::embedded_files() {
-        let fingerprint = file.prove().unwrap();
-        assert!(fingerprint.examples.len() >= 2 && fingerprint.counter_examples.len() >= 2, "{}", fingerprint.id);
-    }
-}
-
-#[test]
-fn no_embedded_fingerprint_matches_an_example_of_another() {
+fn every_embedded_fingerprint_proves_itself_against_all_others() {
     let set = embedded();
-    for fingerprint in set.iter() {
-        for example in &fingerprint.examples {
-            let observation = Observation::from_facts(&example.get_ref().facts).unwrap();
-            let matches = set.matches(&observation, &derive_traits(&observation));
-            let ids: Vec<&str> = matches.iter().map(|found| found.fingerprint_id.as_str()).collect();
-            assert_eq!(ids, [fingerprint.id.as_str()], "{}", example.get_ref().why);
-        }
-    }
+    let errors: Vec<String> = FingerprintSet::embedded_files()
+        .filter_map(|file| file.prove(&set).err())
+        .flat_map(|errors| errors.into_vec().into_iter().map(|error| error.to_string()))
+        .collect();
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
 }
 
 const MINIMAL: &str = r#"id = "x"
@@ -62,31 +50,58 @@ fn complaint(text: &str) -> String {
 #[test]
 fn complaints_name_file_line_and_key() {
     assert!(SourceFile { name: "my.toml".to_owned(), text: MINIMAL.to_owned() }.compile().is_ok());
+    let operator = |text: &str| MINIMAL.replace("equals = \"X\"", text);
+    let on = |field: &str, text: &str| operator(text).replace("computer_name", field);
     let cases = [
-        (MINIMAL.replace("computer_name", "computer_nam"), "my.toml:7: `field` names `computer_nam`"),
-        (MINIMAL.replace("equals = \"X\"", "regex = \"(\""), "my.toml:8: `regex` does not compile: unclosed group"),
-        (MINIMAL.replace("equals = \"X\"", ""), "my.toml:7: a condition needs exactly one of"),
-        (MINIMAL.replace("equals", "equal"), "my.toml:8: unknown field `equal`"),
-        (MINIMAL.replace("\"generic\"", "\"evil\""), "my.toml:3: unknown variant `evil`"),
+        (MINIMAL.replace("computer_name", "computer_nam"), "7: `field` names `computer_nam`"),
+        (operator("regex = \"(\""), "8: `regex` does not compile: unclosed group"),
+        (operator(""), "7: the condition on `computer_name` needs exactly one operator, of `equals`, `one_of`"),
+        (operator("equals = \"X\"\nprefix = \"X\""), "7: the condition on `computer_name` needs exactly one operator"),
+        (operator("equal = \"X\""), "8: unknown field `equal`"),
+        (MINIMAL.replace("\"generic\"", "\"evil\""), "3: unknown variant `evil`"),
+        (MINIMAL.replace("\"generic\"", "\"criminal-image\""), "3: class `criminal-image` needs a published source"),
+        (MINIMAL.replace("\"x\"", "\"A b\""), "1: `id` may hold only"),
+        (MINIMAL.replace("\"X.\"", "\"\""), "5: `description` must not be empty"),
+        (MINIMAL.replace("name = \"X\"\n", ""), "1: missing field `name`"),
+        (MINIMAL.replace("[[required]]", "first_seen = \"March\"\n[[required]]"), "6: a date is written as a year"),
+        (MINIMAL.replace("[[required]]", "first_seen = 2024\n[[required]]"), "6: invalid type: integer"),
+        (on("ntlm_build", "equals = \"X\""), "8: `ntlm_build` must be compared with a whole number"),
         (
-            MINIMAL.replace("\"generic\"", "\"criminal-image\""),
-            "my.toml:3: class `criminal-image` needs a published source",
+            on("ntlm_build", "prefix = \"1\""),
+            "7: `prefix` does not fit `ntlm_build`, which is a whole number; it takes",
         ),
-        (MINIMAL.replace("\"x\"", "\"A b\""), "my.toml:1: `id` may hold only"),
-        (MINIMAL.replace("name = \"X\"\n", ""), "my.toml:1: missing field `name`"),
-        (MINIMAL.replace("computer_name", "ntlm_build"), "my.toml:7: `equals` must give `ntlm_build` a whole number"),
-        (
-            MINIMAL.replace("equals = \"X\"", "equals = [1, \"a\"]"),
-            "my.toml:7: `equals` must give `computer_name` a text",
-        ),
-        (MINIMAL.replace("equals = \"X\"", "equals = 1.5"), "my.toml:8: `equals` takes a text, a whole number"),
-        (MINIMAL.replace("equals = \"X\"", "prefix = \"\""), "my.toml:7: `prefix` must not be empty"),
-        (MINIMAL.split("[[").next().unwrap().to_owned(), "my.toml:1: `required` is missing"),
+        (on("ntlm_build", "minimum = 2\nmaximum = 1"), "9: `minimum` is above `maximum`"),
+        (on("ntlm_build", "minimum = \"2\""), "8: `ntlm_build` is compared with whole numbers"),
+        (on("cert_not_before", "minimum = \"soon\""), "8: `cert_not_before` needs a time in UTC"),
+        (on("cert_not_before", "equals = \"2024-01-01\""), "8: `cert_not_before` needs an instant here"),
+        (on("cert_sha256", "equals = \"abcd\""), "8: `cert_sha256` has 64 hexadecimal digits, and these are 4"),
+        (on("cert_sha1", "equals = \"xyz\""), "8: `cert_sha1` must be compared with hexadecimal digits"),
+        (on("cert_serial_number", "equals = -1"), "8: `cert_serial_number` must be compared with hexadecimal digits"),
+        (on("cert_self_signed", "equals = \"yes\""), "8: `cert_self_signed` must be compared with true or false"),
+        (on("ip", "cidr = \"10.0.0.0/33\""), "8: `10.0.0.0/33` is no prefix in CIDR notation"),
+        (on("ip", "equals = \"10.0.0.0/8\""), "8: `10.0.0.0/8` is no IP address; for a prefix use `cidr`"),
+        (operator("cidr = \"10.0.0.0/8\""), "7: `cidr` does not fit `computer_name`, which is a computer name"),
+        (operator("equals = 1"), "8: `computer_name` must be compared with a text"),
+        (operator("equals = 1.5"), "8: a value is a text, a whole number"),
+        (operator("equals = [\"X\"]"), "8: a value is a text, a whole number"),
+        (operator("equals = \"\""), "8: an empty text is no value"),
+        (operator("equals = \"X.example\""), "8: `computer_name` is compared without its domain; write `X`"),
+        (operator("one_of = []"), "8: `one_of` must not be empty"),
+        (operator("one_of = [\"X\", 1]"), "8: `computer_name` must be compared with a text"),
+        (operator("prefix = \"\""), "7: `prefix` must not be empty"),
+        (operator("present = false"), "8: `present = false` says too little; write `absent = true`"),
+        (operator("equals = \"X\"\nany = []"), "6: a condition has exactly one of `field`, `all`, `any` and `not`"),
+        (MINIMAL.split("[[").next().unwrap().to_owned(), "1: `required` is missing"),
     ];
     for (text, expected) in cases {
         let got = complaint(&text);
-        assert!(got.starts_with(expected), "{got}\nshould begin with\n{expected}");
+        assert!(got.starts_with(&format!("my.toml:{expected}")), "{got}\nshould begin with\n{expected}\nfor\n{text}");
     }
+    let all =
+        format!("{}\n[[required]]\nnot = {{ field = \"y\", equals = \"X\" }}", MINIMAL.replace("\"X.\"", "\" \""));
+    let all = SourceFile { name: "my.toml".to_owned(), text: all }.compile().unwrap_err();
+    assert!(all.to_string().ends_with("(and 1 more; `rdprint fingerprints check` lists them)"), "{all}");
+    assert_eq!(all.into_vec().iter().map(|error| error.line).collect::<Vec<_>>(), [5, 11]);
 }
 
 #[test]
@@ -94,7 +109,7 @@ fn examples_of_own_files_are_run() {
     let example = |confidence: &str, facts: &str| {
         let head = format!("{MINIMAL}[[examples]]\norigin = \"synthetic\"\nwhy = \"it is so\"\n");
         let text = format!("{head}{confidence}[examples.facts]\n{facts}\n");
-        SourceFile { name: "my.toml".to_owned(), text }.prove().map(|_| ()).map_err(|error| error.to_string())
+        SourceFile { name: "my.toml".to_owned(), text }.prove_examples().map(|_| ()).map_err(|error| error.to_string())
     };
     assert_eq!(example("confidence = \"weak\"\n", "cert_subject_cn = \"x\""), Ok(()));
     let cases = [
@@ -114,7 +129,69 @@ fn examples_of_own_files_are_run() {
 fn an_id_may_stand_only_once() {
     let file = |name: &str| SourceFile { name: name.to_owned(), text: MINIMAL.to_owned() };
     let error = FingerprintSet::embedded_with([file("a.toml"), file("b.toml")]).unwrap_err();
-    assert!(error.to_string().starts_with("b.toml:1: `id` `x` is already taken"), "{error}");
+    assert_eq!(error.to_string(), "b.toml:1: `id` `x` is already taken by a.toml; choose another one");
+}
+
+#[test]
+fn an_embedded_fingerprint_is_replaced_only_by_a_file_that_says_so() {
+    let file = |name: &str, id: &str, overrides: &str| {
+        let text = MINIMAL.replace("\"x\"\n", &format!("\"{id}\"\n{overrides}"));
+        SourceFile { name: name.to_owned(), text }
+    };
+    let overriding = "overrides = \"redvds\"\n";
+    let set = FingerprintSet::embedded_with([file("a.toml", "redvds", overriding)]).unwrap();
+    assert_eq!((set.get("redvds").unwrap().name.as_str(), set.iter().len()), ("X", embedded().iter().len()));
+    let renamed = FingerprintSet::embedded_with([file("a.toml", "ours", overriding)]).unwrap();
+    assert!(renamed.get("redvds").is_none() && renamed.get("ours").is_some());
+    let error = |files: Vec<SourceFile>| FingerprintSet::embedded_with(files).unwrap_err().to_string();
+    let taken = error(vec![file("a.toml", "redvds", "")]);
+    assert!(taken.ends_with("choose another one, or write `overrides = \"redvds\"` to replace that one"), "{taken}");
+    let unknown = error(vec![file("a.toml", "ours", "overrides = \"redvd\"\n")]);
+    assert!(unknown.contains("`redvd`, which is no fingerprint of rdprint; did you mean `redvds`?"), "{unknown}");
+    let twice = error(vec![file("a.toml", "ours", overriding), file("b.toml", "theirs", overriding)]);
+    assert_eq!(twice, "b.toml:1: `redvds` is overridden by another file already; keep one of them");
+}
+
+/// A name that no fingerprint of the project asks for, with all that a proof needs.
+fn proven() -> String {
+    let example = |table: &str, verdict: &str, facts: &str| {
+        format!("[[{table}]]\norigin = \"synthetic\"\n{verdict}why = \"w\"\n[{table}.facts]\n{facts}\n")
+    };
+    let name = |name: &str| format!("ntlm_netbios_computer_name = \"{name}\"");
+    [
+        MINIMAL.to_owned(),
+        "[[expected]]\nfield = \"ntlm_build\"\nequals = 17763\n".to_owned(),
+        example("examples", "confidence = \"weak\"\n", &name("X")),
+        example("examples", "confidence = \"supported\"\n", &(name("X") + "\nntlm_product_version = \"10.0.17763\"")),
+        example("counter_examples", "", &name("Y")),
+        example("counter_examples", "", &name("XY")),
+    ]
+    .concat()
+}
+
+#[test]
+fn a_proof_needs_examples_for_every_condition_and_no_foreign_match() {
+    let prove = |text: String| {
+        let file = SourceFile { name: "my.toml".to_owned(), text };
+        let set = FingerprintSet::compiled_with([file.clone()]).unwrap();
+        let errors = file.prove(&set).err().map(FingerprintErrors::into_vec).unwrap_or_default();
+        errors.into_iter().map(|error| error.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(prove(proven()), [""; 0]);
+    let few = prove(proven().rsplit_once("[[counter_examples]]").unwrap().0.to_owned());
+    assert_eq!(few, ["my.toml:1: `counter_examples` are 1; a fingerprint proves itself with 2 at least"]);
+    // Nothing shows what the second condition is for, nor the part of the third.
+    let idle = "[[supporting]]\nfield = \"status\"\nequals = \"success\"\n[[contradicting]]\nall = [{ field = \"port\", equals = 3389 }, { field = \"ntlm_build\", \
+                equals = 1 }]\n";
+    let idle = prove(proven().replacen("[[examples]]", &format!("{idle}[[examples]]"), 1));
+    assert_eq!(idle.len(), 3, "{idle:#?}");
+    assert!(idle[0].starts_with("my.toml:13: no example needs the condition `status equals success`"), "{idle:#?}");
+    let taken = prove(
+        proven()
+            .replace("computer_name\"\nequals = \"X\"", "computer_name\"\none_of = [\"X\", \"VULTR-GUEST\"]")
+            .replacen("ntlm_netbios_computer_name = \"X\"", "ntlm_netbios_computer_name = \"VULTR-GUEST\"", 1),
+    );
+    assert!(taken[0].contains("is also matched by `vultr-guest`; make one of the two narrower"), "{taken:#?}");
 }
 
 #[test]
@@ -124,4 +201,21 @@ fn the_hash_names_the_contents_and_not_the_order() {
     let hash = |files: Vec<SourceFile>| FingerprintSet::embedded_with(files).unwrap().hash().to_owned();
     assert_eq!(hash(vec![file("a"), file("b")]), hash(vec![file("b"), file("a")]));
     assert_ne!(hash(vec![file("a")]), hash(vec![file("b")]));
+}
+
+/// The page that teaches the language must not teach mistakes.
+#[test]
+fn worked_examples_of_the_page_prove_themselves() {
+    let page = include_str!("../../docs/fingerprints.md");
+    let blocks = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
+    let files: Vec<SourceFile> = blocks
+        .enumerate()
+        .map(|(number, text)| SourceFile { name: format!("example {number} of docs/fingerprints.md"), text })
+        .collect();
+    assert_eq!(files.len(), 2);
+    let set = FingerprintSet::embedded_with(files.clone()).unwrap();
+    for file in files {
+        let errors = file.prove(&set).err().map(FingerprintErrors::into_vec).unwrap_or_default();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::fingerprint::{Class, Confidence, FingerprintError, FingerprintSet, Match};
+use crate::fingerprint::{Class, Confidence, FingerprintErrors, FingerprintSet, Match};
 use crate::observe::{KeyPossession, Observation, Stage, Status};
 use crate::probe::{LocalFault, Pace, Prober, Settings};
 use crate::verdict::Record;
@@ -59,7 +59,7 @@ struct Case {
 pub enum SelftestError {
     /// The embedded fingerprints do not compile.
     #[error(transparent)]
-    Fingerprints(#[from] FingerprintError),
+    Fingerprints(#[from] FingerprintErrors),
     /// No socket can be had.
     #[error("no server can be started on loopback: {0}")]
     Server(#[from] io::Error),
@@ -155,13 +155,13 @@ fn ending(seen: &Observation) -> String {
     format!("{} at {}{error}", seen.status, seen.stage)
 }
 
-/// A confidence above what is demanded is as good.
 fn told(found: &Match) -> String {
-    format!("{} ({}, {})", found.fingerprint_id, found.class, found.confidence.min(Confidence::Supported))
+    format!("{} ({}, {})", found.fingerprint_id, found.class, found.confidence)
 }
 
+/// All that can speak for a clone is played, so nothing below the highest confidence will do.
 fn expected((fingerprint, class): (&str, Class)) -> String {
-    format!("{fingerprint} ({class}, {})", Confidence::Supported)
+    format!("{fingerprint} ({class}, {})", Confidence::Strong)
 }
 
 impl Case {
@@ -204,8 +204,8 @@ mod tests {
         let missed = Case { resembles: CLONE.resembles, ..*HONEST };
         let accused = Case { resembles: None, ..*CLONE };
         let complaints = [complaint(&HONEST.host, &missed).await, complaint(&CLONE.host, &accused).await];
-        assert!(complaints[0].ends_with("the match is `none` instead of `redvds (criminal-image, supported)`"));
-        assert!(complaints[1].ends_with("the match is `redvds (criminal-image, supported)` instead of `none`"));
+        assert!(complaints[0].ends_with("the match is `none` instead of `redvds (criminal-image, strong)`"));
+        assert!(complaints[1].ends_with("the match is `redvds (criminal-image, strong)` instead of `none`"));
     }
 
     #[tokio::test]

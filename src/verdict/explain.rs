@@ -7,6 +7,7 @@ use strum::EnumMessage;
 
 use super::Record;
 use crate::fingerprint::{Confidence, Fingerprint, FingerprintSet, Match, declares_name};
+use crate::knowledge::build;
 use crate::observe::{KeyPossession, Observation, Status};
 use crate::proto::x224::failure_name;
 use crate::visible::visible;
@@ -112,7 +113,8 @@ fn write_names(note: &mut String, observation: &Observation) -> fmt::Result {
     }
     // The version is self-declared, and one build may belong to a server and a client product.
     if let Some(version) = &ntlm.product_version {
-        writeln!(note, "    NTLM version: {}, as declared; not a product name", visible(version))?;
+        let products = observation.ntlm_build().and_then(build).map_or_else(String::new, |build| format!(" ({build})"));
+        writeln!(note, "    NTLM version, as declared: {}{products}", visible(version))?;
     }
     match (ntlm.system_time, ntlm.clock_skew_ms) {
         (Some(time), Some(skew)) => {
@@ -173,7 +175,7 @@ fn write_match(note: &mut String, found: &Match, fingerprint: Option<&Fingerprin
             "    The only sign is a name, which any host can declare; nothing else was found to bear it out. {}",
             wording.trim()
         )?,
-        Confidence::Supported => writeln!(note, "    {}", wording.trim())?,
+        Confidence::Supported | Confidence::Strong => writeln!(note, "    {}", wording.trim())?,
     }
     writeln!(note, "\n  For the abuse desk only")?;
     for caution in &fingerprint.false_positives {

@@ -114,6 +114,7 @@ fn coverage_says_what_was_seen_and_what_was_not() {
         Host::windows("WIN-BUNS25TD77J", 20348).without_nla(),
         Host::windows("WIN-LIVFRVQFMKO", 17763),
         Host::windows("OLD", 14393).classic(true),
+        Host::windows("X", 20348).without_nla().certificate(simulator::Certificate::openssl("WIN-BUNS25TD77J")),
         Host::scripted(simulator::Script::Banner(b"SSH-2.0-x\r\n".to_vec())),
     ]
     .map(std::sync::Arc::new);
@@ -129,7 +130,7 @@ fn coverage_says_what_was_seen_and_what_was_not() {
     assert_eq!(ran.code, Some(0));
     assert_eq!(scan(&["--fail-on", "criminal-image"]).code, Some(1));
     assert_eq!(scan(&["--fail-on", "unnamed-clone"]).code, Some(1), "a stronger class counts too");
-    let weak_only = run(&["scan", "127.66.6.1-4", "-p", &port, "--fail-on", "unnamed-clone"]);
+    let weak_only = run(&["scan", "127.66.6.2-4", "-p", &port, "--fail-on", "unnamed-clone"]);
     assert_eq!(weak_only.code, Some(0), "a name alone, and informational classes, alarm nobody");
 }
 

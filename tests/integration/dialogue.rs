@@ -237,8 +237,10 @@ fn the_redvds_name_counts_by_what_stands_beside_it() {
         assert_eq!((found.fingerprint_id.as_str(), found.class), ("redvds", Class::CriminalImage));
         (found.confidence, found.is_finding())
     };
-    assert_eq!(strongest(Host::windows(REDVDS, 20348)), (Confidence::Supported, true));
-    assert_eq!(strongest(Host::windows(REDVDS, 20348).without_nla()), (Confidence::Weak, true));
+    assert_eq!(strongest(Host::windows(REDVDS, 20348)), (Confidence::Strong, true));
+    assert_eq!(strongest(Host::windows(REDVDS, 20348).without_nla()), (Confidence::Supported, true));
+    let other_certificate = Host::windows(REDVDS, 20348).without_nla().certificate(Certificate::openssl(REDVDS));
+    assert_eq!(strongest(other_certificate), (Confidence::Weak, true));
     assert_eq!(strongest(Host::windows(REDVDS, 17763)), (Confidence::Contradicted, false));
     assert_eq!(strongest(Host::freerdp(REDVDS)), (Confidence::Contradicted, false));
     assert_eq!(strongest(Host::windows(REDVDS, 20348).key_possession(false)), (Confidence::Contradicted, false));

@@ -9,6 +9,7 @@
 
 mod cli;
 mod dialogue;
+mod fingerprints;
 mod guest;
 mod hostile;
 mod output;

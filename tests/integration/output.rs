@@ -175,9 +175,9 @@ fn explain_names_a_match_whose_fingerprint_is_not_at_hand() {
     let file = folder.write("ours.toml", text);
     let record = scan(&server, &["--fingerprints", &file]).stdout;
     let without = run_with_input(&["explain"], &record).stdout;
-    assert!(without.contains("also holds a match of ours (unnamed-clone, weak)"), "{without}");
+    assert!(without.contains("also holds a match of ours (unnamed-clone, supported)"), "{without}");
     let with = run_with_input(&["explain", "--fingerprints", &file], &record).stdout;
-    assert!(with.contains("Ours (fingerprint ours, class unnamed-clone, weak)"), "{with}");
+    assert!(with.contains("Ours (fingerprint ours, class unnamed-clone, supported)"), "{with}");
     let csv = run_with_input(&["explain"], "schema_version,seen_at\r\n");
     assert_eq!((csv.code, csv.stderr.lines().count()), (Some(2), 1), "{csv:?}");
 }

@@ -1,0 +1,65 @@
+//! `rdprint fingerprints`: what rdprint compares with, and the tools for whoever writes more of it.
+
+mod check;
+mod list;
+mod load;
+mod new;
+mod show;
+
+use clap::{Args, Subcommand};
+
+use super::{Exit, Failure};
+
+pub(super) use load::load;
+
+#[derive(Debug, Args)]
+pub(super) struct FingerprintsFlags {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the fingerprints, strongest class first
+    List(list::ListFlags),
+    /// Show one fingerprint: what it is, who reported it, what it asks
+    Show(show::ShowFlags),
+    /// Check that files compile, and name every mistake by file and line
+    ///
+    /// Nothing is compared; `test` does that. Exits with 2 where anything is wrong.
+    Check(check::CheckFlags),
+    /// Prove fingerprints: run their examples, take each condition away in turn, hold them against all others
+    ///
+    /// Every example must give its verdict and no counter-example may match; of both there must be two. Without any one
+    /// of its conditions an example must fail. No other fingerprint may match an example that does not say so. Without
+    /// PATH, the fingerprints of rdprint itself are proven. Exits with 2 where anything is wrong.
+    Test(check::TestFlags),
+    /// Draft a fingerprint from records of one family
+    New(new::NewFlags),
+}
+
+pub(super) fn run(flags: &FingerprintsFlags) -> Result<Exit, Failure> {
+    match &flags.command {
+        Command::List(flags) => list::run(flags),
+        Command::Show(flags) => show::run(flags),
+        Command::Check(flags) => check::check(flags),
+        Command::Test(flags) => check::test(flags),
+        Command::New(flags) => new::run(flags),
+    }
+}
+
+/// Writes a whole answer; whoever stops reading has had enough.
+fn print(text: &str) -> Result<Exit, Failure> {
+    use std::io::{ErrorKind, Write};
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::own_fault(format!("standard output cannot be written: {error}")))
+        }
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// The same as JSON, one line.
+fn print_json(value: &serde_json::Value) -> Result<Exit, Failure> {
+    print(&format!("{value}\n"))
+}

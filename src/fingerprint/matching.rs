@@ -159,7 +159,7 @@ fn contradicting_traits(traits: &Traits) -> impl Iterator<Item = Evidence> {
     TRAITS.iter().filter_map(|row| {
         let value = traits.get(row.name).filter(|value| (row.contradicts)(value))?;
         let facts = BTreeMap::from([(row.name.to_owned(), value.clone().into_owned())]);
-        Some(Evidence { side: Side::Against, condition: format!("no {} of {value}", row.name), facts })
+        Some(Evidence { side: Side::Against, condition: format!("{} equals {value}", row.name), facts })
     })
 }
 

@@ -90,10 +90,10 @@ fn one_fact_against_is_enough() {
     for (field, value, expected) in [
         ("ntlm_product_version", json!("10.0.17763"), "against ntlm_build equals 20348"),
         ("x224_flags", json!(0), "against x224_flags equals 0"),
-        ("x224_src_ref", json!(0), "against no non_windows_stack of freerdp"),
-        ("key_possession", json!("failed"), "against no key_not_possessed of yes"),
-        ("cert_der", json!(der(&own().days(90))), "against no windows_rdp_certificate of no"),
-        ("anomalies", json!(["not-tls"]), "against no honeypot_like of no-tls"),
+        ("x224_src_ref", json!(0), "against non_windows_stack equals freerdp"),
+        ("key_possession", json!("failed"), "against key_not_possessed equals yes"),
+        ("cert_der", json!(der(&own().days(90))), "against windows_rdp_certificate equals no"),
+        ("anomalies", json!(["not-tls"]), "against honeypot_like equals no-tls"),
     ] {
         let mut facts = strong();
         facts[field] = value;

@@ -51,31 +51,43 @@ impl Class {
         matches!(self, Self::CriminalImage | Self::SharedRange)
     }
 
-    /// What may fairly be said to a customer; `name` is the family's, `source` the first report.
+    /// What may fairly be said to a customer; `name` is the family's, `source` the first report, and `mark` what the host
+    /// shows, as in "the computer name".
     #[must_use]
-    pub fn wording(self, name: &str, source: &str) -> String {
+    pub fn wording(self, name: &str, source: &str, mark: &str) -> String {
         match self {
             Self::CriminalImage => format!(
-                "This host announces the computer name of {name}, an image that is reported as used by a criminal \
-                 service ({source}). Independent installations do not produce this name by chance. Please confirm \
-                 who built the image."
+                "This host shows {mark} of {name}, an image that is reported as used by a criminal service ({source}). \
+                 Independent installations do not come to it by chance. Please confirm who built the image."
             ),
             Self::SharedRange => format!(
-                "The computer name of this host was reported in a malware pivot ({source}). Please confirm who built \
-                 the image."
+                "{mark} that this host shows was reported for servers seen with malware ({source}). That is a report about \
+                 the image; uninvolved tenants may use it too. Please confirm who built the image.",
+                mark = capitalised(mark)
             ),
             Self::UnnamedClone => "This host appears to be a copy of one Windows installation that several machines \
                                    share. No report about it is known to us. This is not evidence of abuse."
                 .to_owned(),
             Self::PanelTemplate => format!(
-                "The default name of a hosting template, shared by legitimate and criminal customers ({source}). Not \
+                "This host shows {mark} of a hosting template, shared by legitimate and criminal customers ({source}). Not \
                  evidence of abuse. The template was installed without generalising; whoever provides it should run \
                  sysprep on the template, not on a server in use."
             ),
-            Self::Generic => format!("A default name ({name}) that unrelated machines bear. Not evidence of abuse."),
-            Self::Lab => format!("The name of a training or test image ({name}). Not evidence of abuse."),
+            Self::Generic => {
+                format!(
+                    "This host shows {mark} that unrelated machines share by default ({name}). Not evidence of abuse."
+                )
+            }
+            Self::Lab => {
+                format!("This host shows {mark} of a training or test image ({name}). Not evidence of abuse.")
+            }
         }
     }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// How well the facts bear a match out, weakest first.
@@ -100,9 +112,9 @@ impl Class {
 pub enum Confidence {
     /// A fact speaks against it.
     Contradicted,
-    /// One self-declared fact, the name, and nothing beside it.
+    /// What is required, mostly a name, which any host can declare; nothing counts beside it.
     Weak,
-    /// The name, and an independent fact that agrees with the image; other machines may share that fact.
+    /// What is required, and an independent fact that agrees with the image; other machines may share that fact.
     Supported,
     /// Build, certificate form and a proven key agree with the image, or its own certificate is shown.
     Strong,

@@ -136,7 +136,7 @@ fn compile_test(field: &Spanned<String>, parsed: ConditionToml) -> Compiled<Test
         }
         (Operator::Prefix(key), format!("begins with {}", prefix.get_ref()))
     } else if let Some(regex) = regex {
-        let ignore_case = matches!(nature, Nature::Name | Nature::CaselessText | Nature::Hex | Nature::Serial);
+        let ignore_case = matches!(nature, Nature::Name | Nature::CaselessText | Nature::Hex);
         (Operator::Regex(compile_regex(&regex, ignore_case)?), format!("matches {}", regex.get_ref()))
     } else if minimum.is_some() || maximum.is_some() {
         values.range(minimum.as_ref(), maximum.as_ref())?
@@ -161,9 +161,10 @@ fn compile_test(field: &Spanned<String>, parsed: ConditionToml) -> Compiled<Test
 
 fn operators_of(nature: Nature) -> &'static [&'static str] {
     match nature {
-        Nature::Name | Nature::CaselessText | Nature::Text | Nature::Hex | Nature::Serial => {
+        Nature::Name | Nature::CaselessText | Nature::Text | Nature::Hex => {
             &["equals", "one_of", "prefix", "regex", "present", "absent"]
         }
+        Nature::Serial => &["equals", "one_of", "present", "absent"],
         Nature::Integer | Nature::Time => &["equals", "one_of", "minimum", "maximum", "present", "absent"],
         Nature::Boolean => &["equals", "present", "absent"],
         Nature::Address => &["equals", "one_of", "cidr", "present", "absent"],
@@ -191,19 +192,19 @@ fn networks(prefixes: Spanned<Prefixes>) -> Compiled<(Operator, String)> {
 
 /// The pattern must match the whole text, so that nobody forgets the anchors.
 fn compile_regex(pattern: &Spanned<String>, ignore_case: bool) -> Compiled<Regex> {
-    RegexBuilder::new(&format!("^(?:{})$", pattern.get_ref()))
-        .case_insensitive(ignore_case)
-        .size_limit(MAX_REGEX_BYTES)
-        .build()
-        .map_err(|error| {
-            let cause = error.to_string();
-            let last_line = cause.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            Complaint { offset: pattern.span().start, message: format!("`regex` does not compile: {last_line}") }
-        })
+    let build = |text: &str| RegexBuilder::new(text).case_insensitive(ignore_case).size_limit(MAX_REGEX_BYTES).build();
+    // On its own first, so that no parenthesis in it can close the one that is put around it.
+    build(pattern.get_ref()).and_then(|_whole| build(&format!("^(?:{})$", pattern.get_ref()))).map_err(|error| {
+        let cause = error.to_string();
+        let last_line = cause.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        Complaint { offset: pattern.span().start, message: format!("`regex` does not compile: {last_line}") }
+    })
 }
 
 fn unknown_field(name: &str) -> String {
     let hint =
         nearest(name, Subject::names()).map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
-    format!("`field` names `{name}`, which is no field of a record{hint} (`rdprint scan --list-fields` lists them)")
+    format!(
+        "`field` names `{name}`, which is no fact or trait{hint} (docs/fields.md lists them; verdicts cannot be asked)"
+    )
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::name::{DeclaredName, declared_names};
+use super::name::{DeclaredName, declared_by_ntlm, declared_names};
 use super::operator::Operator;
-use super::subject::Subject;
+use super::subject::{COMPUTER_NAME, Subject};
 use super::traits::Traits;
 use crate::observe::Observation;
 
@@ -99,15 +99,24 @@ impl Condition {
             .any(|test| fields.contains(&test.subject.name()) && matches!(test.operator, Operator::OneOf(_)))
     }
 
-    /// The names that NTLM declares, where a name that this condition asks for fits the certificate alone: the machine
-    /// itself says that it is another one.
-    pub(super) fn denied_by(&self, view: &View<'_>) -> Option<Facts> {
-        let ntlm: Vec<&DeclaredName<'_>> = view.names.iter().filter(|name| name.field.starts_with("ntlm_")).collect();
+    /// Whether it holds by nothing but the machine's name, wherever that was looked at.
+    pub(super) fn holds_by_name_alone(&self, view: &View<'_>) -> bool {
         let tests = self.holding_tests(view);
-        let mut names = tests.iter().filter(|test| matches!(test.subject, Subject::ComputerName)).peekable();
-        let is_denied =
-            names.peek().is_some() && !ntlm.is_empty() && names.all(|test| ntlm.iter().all(|name| !test.fits(name)));
-        is_denied.then(|| collect(name_facts(ntlm)))
+        !tests.is_empty() && tests.iter().all(|test| NAMES.contains(&test.subject.name()))
+    }
+
+    /// What NTLM declares, where the name that this condition asks for stands in the certificate alone: the machine
+    /// itself says that it is another one. Of several ways to hold, one that is not denied suffices.
+    pub(super) fn denied_by(&self, view: &View<'_>) -> Option<Facts> {
+        match &self.rule {
+            Rule::Test(test) => test.denied_by(view),
+            Rule::Not(_) => None,
+            Rule::All(conditions) => conditions.iter().find_map(|condition| condition.denied_by(view)),
+            Rule::Any(conditions) => {
+                let holding = conditions.iter().filter(|condition| matches!(condition.ask(view), Answer::Holds(_)));
+                holding.map(|condition| condition.denied_by(view)).collect::<Option<Vec<_>>>()?.pop()
+            }
+        }
     }
 
     /// The tests by which it holds, those under a negation left out.
@@ -119,6 +128,15 @@ impl Condition {
                 let holding = conditions.iter().filter(|condition| matches!(condition.ask(view), Answer::Holds(_)));
                 holding.flat_map(|condition| condition.holding_tests(view)).collect()
             }
+        }
+    }
+
+    /// Every test that it is made of.
+    pub(super) fn tests(&self) -> Vec<&Test> {
+        match &self.rule {
+            Rule::Test(test) => vec![test],
+            Rule::All(conditions) | Rule::Any(conditions) => conditions.iter().flat_map(Self::tests).collect(),
+            Rule::Not(condition) => condition.tests(),
         }
     }
 
@@ -176,19 +194,41 @@ fn join(conditions: &[Condition], view: &View<'_>, deciding: fn(Facts) -> Answer
     }
 }
 
+/// Fields that repeat the machine's name; together they are one piece of evidence.
+pub(super) const NAMES: [&str; 5] =
+    [COMPUTER_NAME, "cert_subject_cn", "ntlm_dns_computer_name", "ntlm_netbios_computer_name", "ntlm_target_name"];
+
 impl Test {
     fn ask(&self, view: &View<'_>) -> Answer {
-        let facts = match &self.subject {
-            Subject::ComputerName => return self.ask_names(&view.names),
-            subject => subject.value(view).map(|value| (self.operator.holds(&value, subject), value)),
-        };
+        if !self.subject.could_be_known(view.observation) {
+            return Answer::Unknown;
+        }
+        if matches!(self.subject, Subject::ComputerName) {
+            return self.ask_names(&view.names);
+        }
         let name = self.subject.name();
-        match (facts, &self.operator) {
+        match (self.subject.value(view), &self.operator) {
             (None, Operator::Absent) => Answer::Holds(Facts::new()),
             (None, Operator::Present) => Answer::Differs(Facts::new()),
             (None, _) => Answer::Unknown,
-            (Some((holds, value)), _) => answer(holds, [(name, value.into_cell().into_owned())]),
+            (Some(value), operator) => {
+                let holds = operator.holds(&value, &self.subject);
+                answer(holds, [(name, value.into_cell().into_owned())])
+            }
         }
+    }
+
+    fn denied_by(&self, view: &View<'_>) -> Option<Facts> {
+        let ntlm = declared_by_ntlm(&view.names)?;
+        let is_denied = match self.subject.name() {
+            COMPUTER_NAME => !matches!(self.operator, Operator::Absent) && !self.fits(ntlm),
+            "cert_subject_cn" => {
+                let certificate = view.names.iter().find(|name| name.field == "cert_subject_cn")?;
+                !ntlm.is(certificate.label)
+            }
+            _ => false,
+        };
+        is_denied.then(|| collect(name_facts(vec![ntlm])))
     }
 
     fn ask_names(&self, names: &[DeclaredName<'_>]) -> Answer {

@@ -8,37 +8,25 @@ use thiserror::Error;
 
 use super::condition::View;
 use super::derive_traits;
-use super::file::{Example, Origin, SourceFile, Status};
+use super::file::{Example, FingerprintErrors, Origin, SourceFile, Status, Text};
 use super::matching::judge;
 use super::name::declared_names;
+use super::set::FingerprintSet;
 use super::{Class, Confidence};
-use crate::knowledge::{Shape, shape};
-use crate::observe::{FIELDS, Observation, Value};
+use crate::observe::Observation;
 
 /// Observed examples that a draft takes over; more add nothing that these do not show.
 const MOST_OBSERVED: usize = 3;
-/// Certificates that a draft lists as the image's own.
-const MOST_CERTIFICATES: usize = 8;
-/// Facts that an example quotes: what is compared, and nothing that names the address or its owner.
-const QUOTED: [&str; 7] = [
-    "cert_subject_cn",
-    "cert_sha256",
-    "cert_not_before",
-    "ntlm_netbios_computer_name",
-    "ntlm_dns_computer_name",
-    "ntlm_product_version",
-    "key_possession",
-];
 
 /// What a draft cannot take from the observations.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct DraftRequest {
     /// The machine name of the family; may be left out where all observations agree.
     pub computer_name: Option<String>,
     /// The draft's `id`; made from the name if left out.
     pub id: Option<String>,
-    /// The class; `unnamed-clone` for a generated name and `generic` for others if left out.
-    pub class: Option<Class>,
+    /// What a match shall mean.
+    pub class: Class,
     /// Where observed examples come from, as their `source` says.
     pub source: String,
 }
@@ -52,36 +40,38 @@ pub enum DraftError {
     /// Several families at once.
     #[error("the records declare several names ({0}); choose one with --name")]
     SeveralNames(String),
-    /// The name cannot stand in a fingerprint.
-    #[error("`{0}` is no name that a fingerprint could ask for: it has characters outside printable ASCII")]
-    NotPrintable(String),
+    /// What was asked for does not come to a fingerprint that proves itself.
+    #[error("what was asked for makes no fingerprint that proves itself: {0}")]
+    Unproven(FingerprintErrors),
 }
 
 #[derive(Serialize)]
-struct DraftToml {
-    id: String,
-    name: String,
+struct DraftToml<'a> {
+    id: &'a str,
+    name: &'a str,
     class: Class,
     status: Status,
     description: String,
-    false_positives: Vec<String>,
+    false_positives: [&'static str; 1],
     required: Vec<Json>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     expected: Vec<Json>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    supporting: Vec<Json>,
-    examples: Vec<Example>,
-    counter_examples: Vec<Example>,
+    examples: &'a [Example],
+    counter_examples: &'a [Example],
 }
 
-/// A fingerprint file for the family that the observations show. It passes its own tests as it is; whoever publishes it
-/// adds what is known from elsewhere.
+/// A fingerprint file for the family that the observations show, which passes its own proof beside `set`. Whoever
+/// publishes it adds what is known from elsewhere.
+///
+/// Only what is compared is quoted: neither addresses nor the domains of owners. Certificates are not: whether one on
+/// several addresses is the image's own or that of one machine with several addresses, records alone do not tell.
 ///
 /// # Errors
-/// There is not exactly one name to write about.
+/// There is not exactly one name to write about, or the draft would not pass its proof.
 pub fn draft<'a>(
     request: &DraftRequest,
     observations: impl IntoIterator<Item = &'a Observation>,
+    set: &FingerprintSet,
 ) -> Result<String, DraftError> {
     let mut families: BTreeMap<String, Vec<&Observation>> = BTreeMap::new();
     for observation in observations {
@@ -97,10 +87,10 @@ pub fn draft<'a>(
     };
     let name = label.to_ascii_uppercase();
     let Some(members) = families.get(&label) else { return Err(DraftError::NoName(format!("the name {name}"))) };
-    if !label.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(DraftError::NotPrintable(name));
-    }
-    Ok(write(request, &name, members))
+    let text = write(request, &name, members, set);
+    let file = SourceFile { name: "draft".to_owned(), text };
+    let proof = FingerprintSet::embedded_with([file.clone()]).and_then(|set| file.prove(&set));
+    proof.map(|_proven| file.text).map_err(DraftError::Unproven)
 }
 
 fn only_name(families: &BTreeMap<String, Vec<&Observation>>) -> Result<String, DraftError> {
@@ -117,55 +107,73 @@ fn only_name(families: &BTreeMap<String, Vec<&Observation>>) -> Result<String, D
     }
 }
 
-fn write(request: &DraftRequest, name: &str, members: &[&Observation]) -> String {
-    let is_generated = matches!(shape(name), Some(Shape::Generated(_)));
-    let class = request.class.unwrap_or(if is_generated { Class::UnnamedClone } else { Class::Generic });
-    let builds: BTreeSet<u32> = members.iter().filter_map(|seen| seen.ntlm_build()).collect();
-    let certificates = shared_certificates(members);
-    let is_letter = |character: char| character.is_ascii_alphanumeric();
-    let id = name.to_ascii_lowercase().replace(|character| !is_letter(character), "-");
-    let addresses: BTreeSet<_> = members.iter().map(|seen| seen.ip).collect();
-    let mut draft = DraftToml {
-        id: request.id.clone().unwrap_or(id),
-        name: name.to_owned(),
-        class,
-        status: Status::Experimental,
-        description: format!("Seen at {} addresses that declare the name {name}.", addresses.len()),
-        false_positives: vec!["Names are self-declared; a host may show this one on purpose.".to_owned()],
-        required: vec![json!({ "field": "computer_name", "equals": name })],
-        expected: list_condition("ntlm_build", &builds.iter().collect::<Vec<_>>()),
-        supporting: list_condition("cert_sha256", &certificates),
-        examples: Vec::new(),
-        counter_examples: Vec::new(),
+fn write(request: &DraftRequest, name: &str, members: &[&Observation], set: &FingerprintSet) -> String {
+    let required = json!({ "field": "computer_name", "equals": name });
+    // What contradicts the name by itself is no member of the family, only somebody who bears its name.
+    let by_name = conditions(std::slice::from_ref(&required), &[]);
+    let is_member =
+        |seen: &Observation| by_name.as_ref().and_then(|asked| verdict(asked, seen)) > Some(Confidence::Contradicted);
+    let members: Vec<&Observation> = members.iter().copied().filter(|seen| is_member(seen)).collect();
+    let versions: BTreeMap<u32, &str> = members.iter().filter_map(|seen| version(seen)).collect();
+    let builds: Vec<&u32> = versions.keys().collect();
+    let expected = match builds[..] {
+        [] => Vec::new(),
+        [build] => vec![json!({ "field": "ntlm_build", "equals": build })],
+        _ => vec![json!({ "field": "ntlm_build", "one_of": builds })],
     };
-    draft.examples = examples(request, name, members, &builds, &certificates);
-    draft.counter_examples = near_misses(name, &builds);
-    draft.settle_verdicts();
+    let addresses: BTreeSet<_> = members.iter().map(|seen| seen.ip).collect();
+    let asked = conditions(std::slice::from_ref(&required), &expected);
+    let observed = observed(request, &members);
+    let (mut examples, mut counter_examples) = (observed, near_misses(name, &versions));
+    examples.extend(made_up(name, &versions));
+    if let Some(asked) = &asked {
+        settle(&mut examples, &mut counter_examples, asked, set);
+    }
+    let default_id: String =
+        name.to_ascii_lowercase().replace(|character: char| !character.is_ascii_alphanumeric(), "-");
+    let taken = if set.get(&default_id).is_some() { format!("{default_id}-draft") } else { default_id };
+    let draft = DraftToml {
+        id: request.id.as_deref().unwrap_or(&taken),
+        name,
+        class: request.class,
+        status: Status::Experimental,
+        description: format!("Addresses seen that declare the name {name}: {}.", addresses.len()),
+        false_positives: ["Names are self-declared; a host may show this one on purpose."],
+        required: vec![required],
+        expected,
+        examples: &examples,
+        counter_examples: &counter_examples,
+    };
     // A struct of texts, numbers and lists always has a TOML form.
     toml::to_string_pretty(&draft).unwrap_or_default()
 }
 
-/// `equals` for one value, `one_of` for several, nothing for none.
-fn list_condition<T: Serialize>(field: &str, values: &[T]) -> Vec<Json> {
-    match values {
-        [] => Vec::new(),
-        [value] => vec![json!({ "field": field, "equals": value })],
-        values => vec![json!({ "field": field, "one_of": values })],
-    }
+/// The NTLM version by its build.
+fn version(seen: &Observation) -> Option<(u32, &str)> {
+    Some((seen.ntlm_build()?, seen.ntlm.as_ref()?.product_version.as_deref()?))
 }
 
-/// Hashes of certificates that several addresses show, those of most addresses first.
-fn shared_certificates(members: &[&Observation]) -> Vec<String> {
-    let mut addresses: BTreeMap<String, BTreeSet<_>> = BTreeMap::new();
-    for seen in members {
-        if let Some(hash) = seen.leaf().and_then(|leaf| leaf.sha256.as_ref()) {
-            addresses.entry(hash.to_string()).or_default().insert(seen.ip);
-        }
-    }
-    let mut shared: Vec<(String, usize)> = addresses.into_iter().map(|(hash, at)| (hash, at.len())).collect();
-    shared.retain(|(_, count)| *count > 1);
-    shared.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    shared.into_iter().take(MOST_CERTIFICATES).map(|(hash, _)| hash).collect()
+/// The conditions compiled on their own; none if the name cannot be asked for.
+fn conditions(required: &[Json], expected: &[Json]) -> Option<super::file::Conditions> {
+    let draft = DraftToml {
+        id: "draft",
+        name: "draft",
+        class: Class::Generic,
+        status: Status::Experimental,
+        description: "draft".to_owned(),
+        false_positives: ["none"],
+        required: required.to_vec(),
+        expected: expected.to_vec(),
+        examples: &[],
+        counter_examples: &[],
+    };
+    let file = SourceFile { name: "draft".to_owned(), text: toml::to_string(&draft).ok()? };
+    file.compile().ok().map(|fingerprint| fingerprint.conditions)
+}
+
+fn verdict(conditions: &super::file::Conditions, seen: &Observation) -> Option<Confidence> {
+    let traits = derive_traits(seen);
+    judge(conditions, &View::of(seen, &traits)).map(|(confidence, _)| confidence)
 }
 
 fn example(why: &str, facts: impl IntoIterator<Item = (&'static str, Json)>) -> Example {
@@ -174,45 +182,45 @@ fn example(why: &str, facts: impl IntoIterator<Item = (&'static str, Json)>) -> 
         source: None,
         confidence: None,
         also_matches: Vec::new(),
-        why: why.to_owned(),
+        why: Text::ours(why),
         facts: facts.into_iter().map(|(field, value)| (field.to_owned(), value)).collect(),
     }
 }
 
-fn examples(
-    request: &DraftRequest,
-    name: &str,
-    members: &[&Observation],
-    builds: &BTreeSet<u32>,
-    certificates: &[String],
-) -> Vec<Example> {
-    let mut quoted: Vec<BTreeMap<String, Json>> = Vec::new();
+/// The names and versions of members, each kind once.
+fn observed(request: &DraftRequest, members: &[&Observation]) -> Vec<Example> {
+    let mut kinds: Vec<BTreeMap<String, Json>> = Vec::new();
     for facts in members.iter().map(|seen| quote(seen)) {
-        if quoted.len() < MOST_OBSERVED && !quoted.contains(&facts) {
-            quoted.push(facts);
+        if kinds.len() < MOST_OBSERVED && !kinds.contains(&facts) {
+            kinds.push(facts);
         }
     }
-    let observed = quoted.into_iter().map(|facts| Example {
+    let quoted = |facts| Example {
         origin: Origin::Observed,
         source: Some(request.source.clone()),
         facts,
-        ..example("As it was seen.", [])
-    });
-    let name_alone =
-        example("The name alone, as in data that holds nothing else.", [("ntlm_netbios_computer_name", json!(name))]);
-    let with_build = builds.first().map(|build| {
-        let version = ("ntlm_product_version", json!(format!("10.0.{build}")));
-        example("The name with the image's build.", [("ntlm_netbios_computer_name", json!(name)), version])
-    });
-    let with_certificate = certificates.first().map(|hash| {
-        let facts = [("cert_subject_cn", json!(name)), ("cert_sha256", json!(hash))];
-        example("The name in the certificate that several machines share.", facts)
-    });
+        ..example("Names and version as they were seen, without domains.", [])
+    };
+    kinds.into_iter().map(quoted).collect()
+}
+
+/// The names, without domains, and the version.
+fn quote(seen: &Observation) -> BTreeMap<String, Json> {
+    let names = declared_names(seen).into_iter().map(|name| (name.field.to_owned(), json!(name.label)));
+    let version = version(seen).map(|(_, version)| ("ntlm_product_version".to_owned(), json!(version)));
+    names.chain(version).collect()
+}
+
+fn made_up(name: &str, versions: &BTreeMap<u32, &str>) -> Vec<Example> {
+    let named = || ("ntlm_netbios_computer_name", json!(name));
+    let alone = example("The name alone, as in data that holds nothing else.", [named()]);
+    let with_version =
+        |version| example("The name with a build of the image.", [named(), ("ntlm_product_version", json!(version))]);
     let other_stack = example(
         "The name on a server that is not Windows.",
         [
             ("ntlm_target_name", json!(name)),
-            ("ntlm_netbios_computer_name", json!(name)),
+            named(),
             ("ntlm_netbios_domain_name", json!(name)),
             ("ntlm_dns_computer_name", json!(name)),
             ("ntlm_dns_domain_name", json!(name)),
@@ -220,21 +228,12 @@ fn examples(
             ("ntlm_negotiate_flags", json!(0xE288_82B7_u32)),
         ],
     );
-    observed.chain([name_alone]).chain(with_build).chain(with_certificate).chain([other_stack]).collect()
-}
-
-/// The facts of an observation that an example repeats.
-fn quote(seen: &Observation) -> BTreeMap<String, Json> {
-    let rows = FIELDS.iter().filter(|field| QUOTED.contains(&field.name));
-    let value = |value| match value {
-        Value::Integer(number) => json!(number),
-        other => json!(other.into_cell()),
-    };
-    rows.filter_map(|field| Some((field.name.to_owned(), value((field.get)(seen)?)))).collect()
+    let with_version = versions.values().next().copied().map(with_version);
+    [alone].into_iter().chain(with_version).chain([other_stack]).collect()
 }
 
 /// Names that are nearly the family's, and an honest host of the same build.
-fn near_misses(name: &str, builds: &BTreeSet<u32>) -> Vec<Example> {
+fn near_misses(name: &str, versions: &BTreeMap<u32, &str>) -> Vec<Example> {
     let (head, last) = name.char_indices().next_back().map_or((name, '0'), |(end, last)| (name.split_at(end).0, last));
     let changed = format!("{head}{}", if last == '0' { '1' } else { '0' });
     let named = |name: &str| ("ntlm_dns_computer_name", json!(name));
@@ -245,42 +244,27 @@ fn near_misses(name: &str, builds: &BTreeSet<u32>) -> Vec<Example> {
     if !head.is_empty() {
         misses.push(example("The last character is missing.", [named(head)]));
     }
-    if let Some(build) = builds.first() {
-        let version = ("ntlm_product_version", json!(format!("10.0.{build}")));
-        misses.push(example("An honest host of the same build.", [named("WIN-7K2QF0B3M1D"), version]));
+    if let Some(version) = versions.values().next() {
+        let facts = [named("WIN-7K2QF0B3M1D"), ("ntlm_product_version", json!(version))];
+        misses.push(example("An honest host of the same build.", facts));
     }
     misses
 }
 
-impl DraftToml {
-    /// Writes under each example the verdict that it gives; one that gives none shows nothing and goes.
-    fn settle_verdicts(&mut self) {
-        // Without verdicts the examples would be complained about, so the conditions are compiled alone.
-        let bare = Self {
-            id: self.id.clone(),
-            name: self.name.clone(),
-            description: self.description.clone(),
-            class: Class::Generic,
-            status: self.status,
-            false_positives: Vec::new(),
-            required: self.required.clone(),
-            expected: self.expected.clone(),
-            supporting: self.supporting.clone(),
-            examples: Vec::new(),
-            counter_examples: Vec::new(),
-        };
-        let file = SourceFile { name: "draft".to_owned(), text: toml::to_string(&bare).unwrap_or_default() };
-        let Ok(compiled) = file.compile() else { return };
-        for example in &mut self.examples {
-            example.confidence = verdict(&compiled.conditions, example);
-        }
-        self.examples.retain(|example| example.confidence.is_some());
-        self.counter_examples.retain(|example| verdict(&compiled.conditions, example).is_none());
+/// Writes under each example the verdict that it gives, and who else matches it; what shows nothing goes.
+fn settle(
+    examples: &mut Vec<Example>,
+    counter_examples: &mut Vec<Example>,
+    asked: &super::file::Conditions,
+    set: &FingerprintSet,
+) {
+    let observation = |example: &Example| Observation::from_facts(&example.facts).ok();
+    for example in examples.iter_mut() {
+        let Some(seen) = observation(example) else { continue };
+        example.confidence = verdict(asked, &seen);
+        let others = set.matches(&seen, &derive_traits(&seen));
+        example.also_matches = others.into_iter().map(|found| found.fingerprint_id).collect();
     }
-}
-
-fn verdict(conditions: &super::file::Conditions, example: &Example) -> Option<Confidence> {
-    let observation = Observation::from_facts(&example.facts).ok()?;
-    let traits = derive_traits(&observation);
-    judge(conditions, &View::of(&observation, &traits)).map(|(confidence, _)| confidence)
+    examples.retain(|example| example.confidence.is_some());
+    counter_examples.retain(|example| observation(example).is_some_and(|seen| verdict(asked, &seen).is_none()));
 }

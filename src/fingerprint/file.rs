@@ -8,9 +8,13 @@ use strum::{Display, IntoStaticStr};
 use toml::Spanned;
 
 use super::compile::{Complaint, ConditionToml, compile_all};
-use super::condition::{Condition, without_one};
+use super::condition::{Condition, NAMES, without_one};
 use super::period::PartialDate;
 use super::{Class, Confidence};
+use crate::visible::is_hidden;
+
+/// Conditions of one file; its proof takes each away in turn.
+const MOST_CONDITIONS: usize = 200;
 
 /// A file of a set: where it came from and what stands in it.
 #[derive(Clone, Debug)]
@@ -71,6 +75,16 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
+    /// The four lists by the names of their tables.
+    fn lists(&self) -> [(&'static str, &Vec<Condition>); 4] {
+        [
+            ("required", &self.required),
+            ("expected", &self.expected),
+            ("supporting", &self.supporting),
+            ("contradicting", &self.contradicting),
+        ]
+    }
+
     /// Every way to take one condition away: which one, and the rest.
     pub(super) fn reductions(&self) -> Vec<(&Condition, Self)> {
         let required = without_one(&self.required).map(|(gone, list)| (gone, Self { required: list, ..self.clone() }));
@@ -84,16 +98,47 @@ impl Conditions {
 }
 
 impl Fingerprint {
+    /// What may fairly be said to a customer: the fingerprint's own words, or those of its class.
+    #[must_use]
+    pub fn fair_wording(&self) -> String {
+        let source = self.sources.first().map_or_else(|| "no source given".to_owned(), ToString::to_string);
+        let own = self.wording.clone();
+        one_line(&own.unwrap_or_else(|| self.class.wording(&self.name, &source, self.mark())))
+    }
+
+    /// What a host must show, as a customer would call it.
+    fn mark(&self) -> &'static str {
+        let asks_for = |is_it: fn(&str) -> bool| {
+            let mut tests = self.conditions.required.iter().flat_map(Condition::tests);
+            tests.any(|test| is_it(test.subject.name()))
+        };
+        if asks_for(|field| NAMES.contains(&field)) {
+            "the computer name"
+        } else if asks_for(|field| field.starts_with("cert_")) {
+            "the certificate"
+        } else {
+            "the marks"
+        }
+    }
+
+    /// Whether a name is among what it requires.
+    #[must_use]
+    pub fn requires_name(&self) -> bool {
+        self.mark() == "the computer name"
+    }
+
     /// Its conditions as sentences, each with the list in which it stands.
     pub fn conditions(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let lists = [
-            ("required", &self.conditions.required),
-            ("expected", &self.conditions.expected),
-            ("supporting", &self.conditions.supporting),
-            ("contradicting", &self.conditions.contradicting),
-        ];
-        lists.into_iter().flat_map(|(name, list)| list.iter().map(move |condition| (name, condition.to_string())))
+        self.conditions
+            .lists()
+            .into_iter()
+            .flat_map(|(name, list)| list.iter().map(move |condition| (name, condition.to_string())))
     }
+}
+
+/// Text of a file on one line, as paragraphs are set elsewhere.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// How settled a fingerprint is.
@@ -114,13 +159,60 @@ pub enum Status {
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// Who published it.
-    pub publisher: String,
+    pub publisher: Text,
     /// Its title.
-    pub title: String,
+    pub title: Text,
     /// When.
     pub date: Option<PartialDate>,
     /// Where it can be read.
     pub url: Option<WebAddress>,
+}
+
+impl Source {
+    /// Publisher, date, title and address, as a note cites them.
+    #[must_use]
+    pub fn citation(&self) -> String {
+        let url = self.url.as_ref().map_or(String::new(), |url| format!(" <{url}>"));
+        format!("{self}: {}{url}", self.title)
+    }
+}
+
+/// A text for people: not empty, and without characters that nobody can see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Text(String);
+
+impl TryFrom<String> for Text {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.trim().is_empty() {
+            return Err("a text that people read must not be empty");
+        }
+        if text.contains(|character| is_hidden(character) && character != '\n') {
+            return Err("a text that people read must not hold characters that nobody can see");
+        }
+        Ok(Self(one_line(&text)))
+    }
+}
+
+impl Text {
+    /// A text of our own.
+    pub(super) fn ours(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.0
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
 }
 
 /// An address that begins with `https://` or `http://`.
@@ -152,7 +244,7 @@ impl fmt::Display for WebAddress {
 /// `Microsoft, 2026-01-14`.
 impl fmt::Display for Source {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.publisher)?;
+        write!(out, "{}", self.publisher)?;
         self.date.as_ref().map_or(Ok(()), |date| write!(out, ", {date}"))
     }
 }
@@ -173,7 +265,7 @@ pub struct Example {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also_matches: Vec<String>,
     /// What it shows.
-    pub why: String,
+    pub why: Text,
     /// Field → value.
     pub facts: BTreeMap<String, serde_json::Value>,
 }
@@ -193,15 +285,15 @@ pub enum Origin {
 struct FingerprintToml {
     id: Spanned<String>,
     overrides: Option<String>,
-    name: Spanned<String>,
+    name: Text,
     class: Spanned<Class>,
     status: Status,
-    description: Spanned<String>,
-    wording: Option<String>,
+    description: Text,
+    wording: Option<Text>,
     first_seen: Option<PartialDate>,
-    last_seen: Option<PartialDate>,
+    last_seen: Option<Spanned<PartialDate>>,
     #[serde(default)]
-    false_positives: Vec<String>,
+    false_positives: Vec<Text>,
     #[serde(default)]
     sources: Vec<Source>,
     #[serde(default)]
@@ -276,7 +368,7 @@ impl SourceFile {
     pub fn compile(&self) -> Result<Fingerprint, FingerprintErrors> {
         let parsed: FingerprintToml = toml::from_str(&self.text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
-            FingerprintErrors(vec![self.error(offset, error.message().replace('\n', " "))])
+            FingerprintErrors(vec![self.error(offset, explained(error.message(), self.line_at(offset)))])
         })?;
         compile(parsed, &self.name).map_err(|mut complaints| {
             complaints.sort_by_key(|complaint| complaint.offset);
@@ -285,11 +377,45 @@ impl SourceFile {
         })
     }
 
+    /// Where the line begins that gives `key` a value, from `start` on; `start` itself if no line does.
+    pub(super) fn offset_of_key(&self, start: usize, key: &str) -> usize {
+        let rest = self.text.get(start..).unwrap_or_default();
+        let mut offset = start;
+        for line in rest.split_inclusive('\n') {
+            let after = line.trim_start().strip_prefix(key);
+            if after.is_some_and(|after| after.trim_start().starts_with('=')) {
+                return offset;
+            }
+            offset += line.len();
+        }
+        start
+    }
+
+    /// The line that holds this place, as far as it helps to find it.
+    fn line_at(&self, offset: usize) -> &str {
+        let before = self.text.get(..offset).unwrap_or_default();
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default().trim()
+    }
+
     /// A complaint about the place that many bytes from the start.
     pub(super) fn error(&self, offset: usize, message: String) -> FingerprintError {
         let before = self.text.get(..offset).unwrap_or(&self.text);
         FingerprintError { file: self.name.clone(), line: before.matches('\n').count() + 1, message }
     }
+}
+
+/// What the TOML reader says, with the line that it says it of and, for the commonest slips, what to write instead.
+fn explained(message: &str, line: &str) -> String {
+    const SLIPS: [(&str, &str); 4] = [
+        ("map, expected a sequence", "; a list of tables is written [[…]], a list of conditions [ { … } ]"),
+        ("map, expected a string", "; `not` takes one condition in { }, and texts stand in quotes"),
+        ("as i128", "; a number this large is written in hexadecimal, in quotes"),
+        ("a value is a text", "; several values are written with `one_of`"),
+    ];
+    let way_out = SLIPS.iter().find(|(slip, _)| message.contains(slip)).map_or("", |(_, way_out)| way_out);
+    let line: String = line.chars().take(60).collect();
+    format!("{}{way_out} (`{line}`)", message.replace('\n', " "))
 }
 
 fn compile(parsed: FingerprintToml, file: &str) -> Result<Fingerprint, Vec<Complaint>> {
@@ -307,10 +433,10 @@ fn compile(parsed: FingerprintToml, file: &str) -> Result<Fingerprint, Vec<Compl
     if id.is_empty() || !id.chars().all(is_id_character) {
         complain(id_offset, "`id` may hold only a-z, 0-9 and `-`, and must not be empty");
     }
-    for (key, text) in [("name", &parsed.name), ("description", &parsed.description)] {
-        if text.get_ref().trim().is_empty() {
-            complain(text.span().start, &format!("`{key}` must not be empty: people read it"));
-        }
+    if let Some((first, last)) = parsed.first_seen.as_ref().zip(parsed.last_seen.as_ref())
+        && first.begins_after(last.get_ref())
+    {
+        complain(last.span().start, "`last_seen` lies before `first_seen`; exchange them");
     }
     let class = *parsed.class.get_ref();
     if class.needs_source() && parsed.sources.is_empty() {
@@ -337,6 +463,13 @@ fn compile(parsed: FingerprintToml, file: &str) -> Result<Fingerprint, Vec<Compl
             complain(example.span().start, "`source` is missing: an observed example says where it was published");
         }
     }
+    let count: usize = conditions.lists().iter().flat_map(|(_, list)| list.iter()).map(|one| one.tests().len()).sum();
+    if count > MOST_CONDITIONS {
+        let message = format!(
+            "{count} conditions are more than {MOST_CONDITIONS}; list values with `one_of`, or write several fingerprints"
+        );
+        complaints.push(Complaint { offset: 0, message });
+    }
     // A required condition that did not compile has its own complaint.
     if conditions.required.is_empty() && complaints.is_empty() {
         let message = "`required` is missing: without a required condition every host would match".to_owned();
@@ -351,14 +484,14 @@ fn compile(parsed: FingerprintToml, file: &str) -> Result<Fingerprint, Vec<Compl
         file: file.to_owned(),
         id: parsed.id.into_inner(),
         overrides: parsed.overrides,
-        name: parsed.name.into_inner(),
+        name: parsed.name.into(),
         class,
         status: parsed.status,
-        description: parsed.description.into_inner(),
-        wording: parsed.wording,
+        description: parsed.description.into(),
+        wording: parsed.wording.map(Into::into),
         first_seen: parsed.first_seen,
-        last_seen: parsed.last_seen,
-        false_positives: parsed.false_positives,
+        last_seen: parsed.last_seen.map(Spanned::into_inner),
+        false_positives: parsed.false_positives.into_iter().map(Into::into).collect(),
         sources: parsed.sources,
         examples: parsed.examples,
         counter_examples: parsed.counter_examples,

@@ -10,6 +10,8 @@ use super::compile::{Compiled, Complaint};
 use super::operator::Operator;
 use super::period::period;
 use super::subject::{COMPUTER_NAME, Nature, Subject};
+use crate::observe::nearest;
+use crate::visible::is_hidden;
 
 /// A value as TOML has it.
 #[derive(Deserialize)]
@@ -55,6 +57,9 @@ impl Values {
             (_, Literal::Text(text)) if text.is_empty() => {
                 complain("an empty text is no value; use `absent` for what is not there".to_owned())
             }
+            (_, Literal::Text(text)) if text.contains(is_hidden) => {
+                complain(format!("`{text}` holds a character that nobody can see; take it out"))
+            }
             (Nature::Name, Literal::Text(text)) if text.contains('.') => complain(format!(
                 "`{COMPUTER_NAME}` is compared without its domain; write `{}`",
                 text.split('.').next().unwrap_or_default()
@@ -67,7 +72,14 @@ impl Values {
                 Ok(key) => Ok((key, text.clone())),
                 Err(message) => complain(message),
             },
-            (_, Literal::Text(text)) => Ok((nature.normalise(text).into_owned(), text.clone())),
+            (_, Literal::Text(text)) => match self.subject.words() {
+                Some(words) if !words.contains(&text.as_str()) => {
+                    let near = nearest(text, words.iter().copied());
+                    let hint = near.map_or_else(|| words.join("`, `"), str::to_owned);
+                    complain(format!("`{text}` is no value that `{name}` can have; did you mean `{hint}`?"))
+                }
+                _ => Ok((nature.normalise(text).into_owned(), text.clone())),
+            },
             _ => wrong_type(),
         }
     }

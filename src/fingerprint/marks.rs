@@ -25,14 +25,14 @@ fn x224_stack(observation: &Observation) -> Option<&'static str> {
     /// `EXTENDED_CLIENT_DATA_SUPPORTED` alone (MS-RDPBCGR 2.2.1.2.1): Windows 7 and Server 2008 R2.
     const FLAGS_OF_WINDOWS_7: u8 = 0x01;
     const WINDOWS_SOURCE_REFERENCE: u16 = 0x1234;
-    let X224 { src_ref, flags, .. } = observation.x224.as_ref()?;
-    match (*src_ref)? {
-        0 => Some("freerdp"),
-        WINDOWS_SOURCE_REFERENCE if *flags == Some(FLAGS_OF_WINDOWS_7) => {
-            (observation.tls.as_ref()?.version.as_deref()? == "TLSv1.3").then_some("xrdp")
-        }
-        _ => None,
+    let answers = || [&observation.x224, &observation.x224_first].into_iter().flatten();
+    if answers().any(|answer| answer.src_ref == Some(0)) {
+        return Some("freerdp");
     }
+    let is_of_windows_7 =
+        |answer: &X224| answer.src_ref == Some(WINDOWS_SOURCE_REFERENCE) && answer.flags == Some(FLAGS_OF_WINDOWS_7);
+    let has_tls_1_3 = observation.tls.as_ref()?.version.as_deref()? == "TLSv1.3";
+    (has_tls_1_3 && answers().any(is_of_windows_7)).then_some("xrdp")
 }
 
 fn has_target_type(ntlm: &Ntlm) -> Option<bool> {
@@ -70,7 +70,7 @@ pub(super) fn honeypot_like(observation: &Observation) -> Option<String> {
         ("protocol-not-offered", has(Anomaly::ProtocolNotOffered)),
         ("no-tls", has(Anomaly::NotTls)),
         ("fixed-challenge", server_challenge(observation).is_some_and(|sent| FIXED_CHALLENGES.contains(&sent))),
-        ("serial-zero", serial.is_some_and(|serial| serial.0.iter().all(|octet| *octet == 0))),
+        ("serial-zero", serial.is_some_and(|serial| !serial.0.is_empty() && serial.0.iter().all(|octet| *octet == 0))),
     ];
     let words: Vec<&str> = signs.into_iter().filter(|(_, is_shown)| *is_shown).map(|(word, _)| word).collect();
     (!words.is_empty()).then(|| words.join("+"))

@@ -7,8 +7,9 @@ use strum::Display;
 
 use super::condition::{Answer, Condition, View};
 use super::file::{Conditions, Fingerprint};
-use super::traits::{NAMES_DISAGREE, TRAITS, Traits, WINDOWS_RDP_CERTIFICATE};
+use super::traits::{BUILD_UNKNOWN, NAMES_DISAGREE, TRAITS, Traits, WINDOWS_RDP_CERTIFICATE, Weight};
 use super::{Class, Confidence};
+use crate::knowledge::signature_algorithms;
 use crate::observe::KeyPossession;
 
 /// A fingerprint that an observation fits, with what spoke for and against it.
@@ -36,12 +37,12 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// `field = "value"`, joined by commas; the condition itself where it held because nothing was there. Quotation marks and backslashes inside a value are escaped, so that no value
+    /// `field = "value"`, joined by commas; the condition itself where nothing was there to quote. Quotation marks and backslashes inside a value are escaped, so that no value
     /// can pass for further facts.
     #[must_use]
     pub fn facts_as_text(&self) -> String {
         if self.facts.is_empty() {
-            return self.condition.clone();
+            return format!("{}: nothing was there", self.condition);
         }
         let quoted = |value: &String| value.replace('\\', "\\\\").replace('"', "\\\"");
         let facts = self.facts.iter().map(|(field, value)| format!("{field} = \"{}\"", quoted(value)));
@@ -97,20 +98,29 @@ pub(super) fn judge(conditions: &Conditions, view: &View<'_>) -> Option<(Confide
         known.push(evidence(Side::For, condition, facts));
         agreeing.push(condition);
     }
-    for condition in &conditions.expected {
+    let repeats_name = |condition: &Condition| {
+        condition.holds_by_name_alone(view)
+            && conditions.required.iter().any(|required| required.holds_by_name_alone(view))
+    };
+    for (condition, may_contradict) in conditions
+        .expected
+        .iter()
+        .map(|condition| (condition, true))
+        .chain(conditions.supporting.iter().map(|condition| (condition, false)))
+    {
         match condition.ask(view) {
             Answer::Holds(facts) => {
-                supports.push(evidence(Side::For, condition, facts));
+                let piece = evidence(Side::For, condition, facts);
+                // The name again is no second piece of evidence.
+                if repeats_name(condition) {
+                    known.push(piece);
+                } else {
+                    supports.push(piece);
+                }
                 agreeing.push(condition);
             }
-            Answer::Differs(facts) => against.push(evidence(Side::Against, condition, facts)),
-            Answer::Unknown => {}
-        }
-    }
-    for condition in &conditions.supporting {
-        if let Answer::Holds(facts) = condition.ask(view) {
-            supports.push(evidence(Side::For, condition, facts));
-            agreeing.push(condition);
+            Answer::Differs(facts) if may_contradict => against.push(evidence(Side::Against, condition, facts)),
+            Answer::Differs(_) | Answer::Unknown => {}
         }
     }
     for condition in &conditions.contradicting {
@@ -119,12 +129,16 @@ pub(super) fn judge(conditions: &Conditions, view: &View<'_>) -> Option<(Confide
         }
     }
     let certificate = windows_certificate(view);
-    let is_genuine = certificate.is_some();
+    let is_genuine =
+        certificate.is_some() && !view.traits.contains_key(BUILD_UNKNOWN) && is_signed_as_build_signs(view);
     supports.extend(certificate);
-    against.extend(contradicting_traits(view.traits));
+    let (lowering, contradicting) = traits_against(view.traits);
+    against.extend(contradicting);
     let agrees = |fields: &[&str]| agreeing.iter().any(|condition| condition.holds_by(fields, view));
     let confidence = if !against.is_empty() {
         Confidence::Contradicted
+    } else if !lowering.is_empty() {
+        Confidence::Weak
     } else if agrees(&OWN_CERTIFICATE) || is_genuine && holds_key(view) && agrees(&BUILD) {
         Confidence::Strong
     } else if !supports.is_empty() {
@@ -132,7 +146,14 @@ pub(super) fn judge(conditions: &Conditions, view: &View<'_>) -> Option<(Confide
     } else {
         Confidence::Weak
     };
-    Some((confidence, [known, supports, against].concat()))
+    Some((confidence, [known, supports, against, lowering].concat()))
+}
+
+/// Whether the certificate is signed as the build that NTLM declares signs its own; `true` where no one knows.
+fn is_signed_as_build_signs(view: &View<'_>) -> bool {
+    let used = view.observation.leaf().and_then(|leaf| leaf.signature_algorithm.as_ref());
+    let known = view.observation.ntlm_build().and_then(signature_algorithms);
+    used.zip(known).is_none_or(|(used, known)| known.value.contains(used))
 }
 
 fn holds_key(view: &View<'_>) -> bool {
@@ -153,14 +174,17 @@ fn windows_certificate(view: &View<'_>) -> Option<Evidence> {
     Some(Evidence { side: Side::For, condition: format!("{WINDOWS_RDP_CERTIFICATE} equals yes"), facts })
 }
 
-/// The marks of another stack or of a honeypot speak against every fingerprint, and so does a certificate whose key the
-/// host does not hold: the name in it is somebody else's.
-fn contradicting_traits(traits: &Traits) -> impl Iterator<Item = Evidence> {
-    TRAITS.iter().filter_map(|row| {
-        let value = traits.get(row.name).filter(|value| (row.contradicts)(value))?;
+/// Traits that speak against every fingerprint: those that lower a match, and those that contradict it.
+fn traits_against(traits: &Traits) -> (Vec<Evidence>, Vec<Evidence>) {
+    let weighed = TRAITS.iter().filter_map(|row| {
+        let value = traits.get(row.name)?;
         let facts = BTreeMap::from([(row.name.to_owned(), value.clone().into_owned())]);
-        Some(Evidence { side: Side::Against, condition: format!("{} equals {value}", row.name), facts })
-    })
+        let piece = Evidence { side: Side::Against, condition: format!("{} equals {value}", row.name), facts };
+        Some(((row.weight)(value), piece)).filter(|(weight, _)| *weight > Weight::Nothing)
+    });
+    let (lowering, contradicting): (Vec<_>, Vec<_>) = weighed.partition(|(weight, _)| *weight == Weight::Lowers);
+    let pieces = |list: Vec<(Weight, Evidence)>| list.into_iter().map(|(_, piece)| piece).collect();
+    (pieces(lowering), pieces(contradicting))
 }
 
 #[cfg(test)]

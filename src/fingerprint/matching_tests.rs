@@ -92,7 +92,6 @@ fn one_fact_against_is_enough() {
         ("x224_flags", json!(0), "against x224_flags equals 0"),
         ("x224_src_ref", json!(0), "against non_windows_stack equals freerdp"),
         ("key_possession", json!("failed"), "against key_not_possessed equals yes"),
-        ("cert_der", json!(der(&own().days(90))), "against windows_rdp_certificate equals no"),
         ("anomalies", json!(["not-tls"]), "against honeypot_like equals no-tls"),
     ] {
         let mut facts = strong();
@@ -100,6 +99,66 @@ fn one_fact_against_is_enough() {
         let (confidence, evidence) = judge(facts).unwrap();
         assert_eq!((confidence, evidence.last().map(String::as_str)), (Confidence::Contradicted, Some(expected)));
     }
+}
+
+#[test]
+fn what_an_administrator_can_cause_only_lowers() {
+    let clone = |recipe: &Recipe| {
+        confidence(json!({
+            "cert_der": der(recipe), "ntlm_dns_computer_name": "SRV-IMAGE", "ntlm_product_version": "10.0.20348",
+            "key_possession": "proven",
+        }))
+    };
+    let renewed = || Recipe::windows("SRV-IMAGE");
+    assert_eq!(clone(&renewed()), Some(Confidence::Strong));
+    assert_eq!(clone(&renewed().days(365)), Some(Confidence::Weak));
+    assert_eq!(clone(&Recipe::openssl("SRV-IMAGE").serial(&[0])), Some(Confidence::Weak));
+    assert_eq!(
+        clone(&Recipe::openssl("SRV-IMAGE").serial(&[])),
+        Some(Confidence::Supported),
+        "no serial is not serial 0"
+    );
+}
+
+#[test]
+fn strong_takes_what_the_build_really_does() {
+    let host = |version: &str, recipe: &Recipe| {
+        confidence(json!({
+            "cert_der": der(recipe), "ntlm_dns_computer_name": "SRV-IMAGE", "ntlm_product_version": version,
+            "key_possession": "proven",
+        }))
+    };
+    let renewed = || Recipe::windows("SRV-IMAGE");
+    assert_eq!(host("10.0.20348", &renewed()), Some(Confidence::Strong));
+    assert_eq!(host("6.1.20348", &renewed()), Some(Confidence::Supported), "no Windows has this version");
+    assert_eq!(host("10.0.20348", &renewed().sha1()), Some(Confidence::Supported), "Server 2022 signs with SHA-256");
+}
+
+#[test]
+fn ntlm_denies_what_the_certificate_or_netbios_alone_says() {
+    let facts = |netbios: &str, dns: &str| {
+        json!({
+            "cert_subject_cn": "SRV-IMAGE", "ntlm_netbios_computer_name": netbios, "ntlm_dns_computer_name": dns,
+            "ntlm_product_version": "10.0.20348",
+        })
+    };
+    assert_eq!(confidence(facts("SRV-IMAGE", "srv-image.corp.example")), Some(Confidence::Supported));
+    assert_eq!(confidence(facts("SRV-IMAGE", "srv-honest.corp.example")), Some(Confidence::Contradicted));
+    assert_eq!(confidence(facts("SRV-HONEST", "srv-honest")), Some(Confidence::Contradicted));
+    // The serial number holds by itself, whatever the name does.
+    let mut by_serial = facts("SRV-HONEST", "srv-honest");
+    by_serial["cert_serial_number"] = json!("1234");
+    assert_eq!(confidence(by_serial), Some(Confidence::Supported));
+}
+
+#[test]
+fn a_name_does_not_support_itself() {
+    let text = "id = 'x'\nname = 'X'\nclass = 'lab'\nstatus = 'stable'\ndescription = 'X.'\n[[required]]\nfield = \
+                'computer_name'\nequals = 'A'\n[[supporting]]\nfield = 'cert_subject_cn'\nequals = 'A'\n";
+    let set = FingerprintSet::embedded_with([SourceFile { name: "x.toml".to_owned(), text: text.to_owned() }]).unwrap();
+    let facts = BTreeMap::from([("cert_subject_cn".to_owned(), json!("A"))]);
+    let seen = Observation::from_facts(&facts).unwrap();
+    assert_eq!(set.matches(&seen, &derive_traits(&seen))[0].confidence, Confidence::Weak);
 }
 
 #[test]
@@ -113,5 +172,5 @@ fn another_machines_certificate_supports_nothing() {
 #[test]
 fn evidence_without_a_fact_says_what_was_asked() {
     let piece = Evidence { side: Side::For, condition: "x is absent".to_owned(), facts: BTreeMap::new() };
-    assert_eq!(piece.facts_as_text(), "x is absent");
+    assert_eq!(piece.facts_as_text(), "x is absent: nothing was there");
 }

@@ -22,7 +22,7 @@ mod traits;
 
 pub use class::{Class, Confidence};
 pub use draft::{DraftError, DraftRequest, draft};
-pub use file::{Example, Fingerprint, FingerprintError, FingerprintErrors, Origin, Source, SourceFile, Status};
+pub use file::{Example, Fingerprint, FingerprintError, FingerprintErrors, Origin, Source, SourceFile, Status, Text};
 pub use matching::{Evidence, Match, Side};
 pub use name::declares_name;
 pub use set::FingerprintSet;

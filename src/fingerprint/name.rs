@@ -40,10 +40,16 @@ pub(super) fn declared_names(observation: &Observation) -> Vec<DeclaredName<'_>>
     certificate.into_iter().chain(cut).chain(whole).collect()
 }
 
+/// The name that NTLM declares with most weight: the whole DNS name before the NetBIOS name, which may be cut.
+pub(super) fn declared_by_ntlm<'n>(names: &'n [DeclaredName<'n>]) -> Option<&'n DeclaredName<'n>> {
+    // The order of `declared_names` puts the DNS name last.
+    names.iter().rfind(|name| name.field.starts_with("ntlm_"))
+}
+
 /// A declaration worth comparing. A wildcard names no machine.
 fn declared<'a>(field: &'static str, value: &'a str) -> Option<DeclaredName<'a>> {
     let value = value.trim_matches(|character: char| character.is_whitespace() || character == '\0');
-    let label = value.split('.').next().unwrap_or_default();
+    let label = value.split(['.', '\0']).next().unwrap_or_default();
     let names_a_machine = !label.is_empty() && !label.contains('*');
     names_a_machine.then_some(DeclaredName { field, value, label, may_be_cut: false })
 }

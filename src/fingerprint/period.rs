@@ -25,6 +25,15 @@ impl TryFrom<String> for PartialDate {
     }
 }
 
+impl PartialDate {
+    /// Whether all of it lies after all of the other.
+    #[must_use]
+    pub fn begins_after(&self, other: &Self) -> bool {
+        let ends = period(&self.0).zip(period(&other.0));
+        ends.is_some_and(|((first, _), (_, last))| first > last)
+    }
+}
+
 impl From<PartialDate> for String {
     fn from(date: PartialDate) -> Self {
         date.0

@@ -1,6 +1,8 @@
 //! How a fingerprint proves itself: its examples give their verdicts, each of its conditions is needed for one of them,
 //! and no other fingerprint claims them.
 
+use std::collections::BTreeMap;
+
 use toml::Spanned;
 
 use super::condition::{Condition, View};
@@ -10,6 +12,39 @@ use super::matching::judge;
 use super::set::FingerprintSet;
 use super::{Confidence, Traits};
 use crate::observe::Observation;
+
+impl FingerprintSet {
+    /// Fingerprints of `files` that match an example of the set which is not theirs, where neither of the two declares it:
+    /// what they would also be found as. Their own examples are looked at by [`SourceFile::prove`].
+    #[must_use]
+    pub fn foreign_claims(&self, files: &[SourceFile]) -> Vec<FingerprintError> {
+        let by_name: BTreeMap<&str, &SourceFile> = files.iter().map(|file| (file.name.as_str(), file)).collect();
+        let file_of = |fingerprint: &Fingerprint| by_name.get(fingerprint.file.as_str());
+        let declares = |owner: &Fingerprint, id: &str| {
+            owner.examples.iter().any(|example| example.get_ref().also_matches.iter().any(|other| other == id))
+        };
+        let mut errors = Vec::new();
+        for owner in self.iter().filter(|owner| file_of(owner).is_none()) {
+            for example in &owner.examples {
+                let Ok(seen) = Observation::from_facts(&example.get_ref().facts) else { continue };
+                let found = self.matches(&seen, &derive_traits(&seen));
+                let claimants = found.iter().filter_map(|found| self.get(&found.fingerprint_id));
+                for claimant in
+                    claimants.filter(|claimant| !declares(claimant, &owner.id) && !declares(owner, &claimant.id))
+                {
+                    let Some(file) = file_of(claimant) else { continue };
+                    let (id, why) = (&owner.id, &example.get_ref().why);
+                    let message = format!(
+                        "this also matches an example of `{id}` ({why}); make it narrower, or declare it with \
+                         `also_matches = [\"{id}\"]` in an example of your own that both match"
+                    );
+                    errors.push(file.error(claimant.id_offset, message));
+                }
+            }
+        }
+        errors
+    }
+}
 
 /// How many examples, and how many counter-examples, a fingerprint must have.
 const LEAST_EXAMPLES: usize = 2;
@@ -85,9 +120,8 @@ fn cases<'a>(file: &SourceFile, fingerprint: &'a Fingerprint) -> Result<Vec<Case
                 cases.push(Case { example, observation, traits, expected });
             }
             Err(error) => {
-                let why = &example.get_ref().why;
-                let message = format!("`facts` of this example ({why}) are wrong: {error}");
-                errors.push(file.error(example.span().start, message));
+                let offset = file.offset_of_key(example.span().start, &error.field);
+                errors.push(file.error(offset, error.message));
             }
         }
     }

@@ -5,7 +5,9 @@ use std::fmt;
 
 use super::condition::View;
 use super::traits::{TRAITS, Trait};
-use crate::observe::{FIELDS, Field, Kind, Observation, Value};
+use strum::VariantArray;
+
+use crate::observe::{Anomaly, FIELDS, Field, KeyPossession, Kind, Observation, Stage, Status, Value, X224Answer};
 
 /// The pseudo-field that stands for the machine's name, wherever it is declared. Certificate and NTLM agree on every
 /// honest Windows host, so they are one piece of evidence and not two.
@@ -22,6 +24,10 @@ const CASELESS: [&str; 8] = [
     "ntlm_netbios_domain_name",
     "ntlm_target_name",
 ];
+
+/// Words of `key_possession` that say that nothing is known.
+const UNTESTED: [Value<'static>; 2] =
+    [Value::Text(Cow::Borrowed("not-tested")), Value::Text(Cow::Borrowed("unsupported"))];
 
 /// What a condition looks at.
 #[derive(Clone, Copy)]
@@ -88,12 +94,49 @@ impl Subject {
         }
     }
 
-    /// Its value; names have several and are looked at one by one.
+    /// Its value; names have several and are looked at one by one. A key that was not tested has no value: nothing
+    /// follows from that.
     pub(super) fn value<'a>(self, view: &'a View<'_>) -> Option<Value<'a>> {
         match self {
             Self::ComputerName => None,
-            Self::Fact(field) => (field.get)(view.observation),
+            Self::Fact(field) => (field.get)(view.observation)
+                .filter(|value| field.name != "key_possession" || !UNTESTED.contains(value)),
+            Self::Trait(row) if row.is_list => {
+                view.traits.get(row.name).map(|value| Value::List(value.split('+').map(Cow::Borrowed).collect()))
+            }
             Self::Trait(row) => view.traits.get(row.name).map(|value| value.as_ref().into()),
+        }
+    }
+
+    /// Whether the part of the record in which it would stand is there, so that its absence would mean something.
+    pub(super) fn could_be_known(self, seen: &Observation) -> bool {
+        let Self::Fact(field) = self else {
+            return !matches!(self, Self::ComputerName) || seen.leaf().is_some() || seen.ntlm.is_some();
+        };
+        match field.path.split('.').collect::<Vec<_>>()[..] {
+            ["tls", "certificates[]", ..] => seen.leaf().is_some(),
+            ["tls", ..] => seen.tls.is_some(),
+            ["ntlm", ..] => seen.ntlm.is_some(),
+            ["credssp", ..] => seen.credssp.is_some(),
+            ["x224", ..] => seen.x224.is_some(),
+            ["x224_first", ..] => seen.x224_first.is_some(),
+            _ => true,
+        }
+    }
+
+    /// The words that its values are, where the list is closed.
+    pub(super) fn words(self) -> Option<Vec<&'static str>> {
+        match self {
+            Self::ComputerName => None,
+            Self::Trait(row) => (!row.words.is_empty()).then(|| row.words.to_vec()),
+            Self::Fact(field) => match field.name {
+                "status" => Some(Status::VARIANTS.iter().map(Into::into).collect()),
+                "stage" => Some(Stage::VARIANTS.iter().map(Into::into).collect()),
+                "x224_answer" | "x224_first_answer" => Some(X224Answer::VARIANTS.iter().map(Into::into).collect()),
+                "key_possession" => Some(vec![KeyPossession::Proven.into(), KeyPossession::Failed.into()]),
+                "anomalies" => Some(Anomaly::VARIANTS.iter().map(Into::into).collect()),
+                _ => None,
+            },
         }
     }
 }
@@ -106,8 +149,9 @@ impl Nature {
             Self::Hex => Cow::Owned(bare_hex(text)),
             Self::Serial => {
                 let digits = bare_hex(text);
-                let significant = digits.strip_prefix("0x").unwrap_or(&digits).trim_start_matches('0');
-                Cow::Owned(significant.to_owned())
+                let all = digits.strip_prefix("0x").unwrap_or(&digits);
+                let significant = all.trim_start_matches('0');
+                Cow::Owned(if significant.is_empty() && !all.is_empty() { "0" } else { significant }.to_owned())
             }
             Self::Text | Self::Integer | Self::Boolean | Self::Time | Self::Address => Cow::Borrowed(text),
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::marks::{honeypot_like, non_windows_stack};
-use super::name::{DeclaredName, declared_names};
+use super::name::{declared_by_ntlm, declared_names};
 use crate::knowledge::{Flaw, Form, Shape, build, rdp_certificate_form, shape};
 use crate::observe::{KeyPossession, Observation};
 
@@ -21,9 +21,24 @@ pub struct Trait {
     pub source: &'static str,
     /// Honest hosts that show it too, or that look like it and do not.
     pub honest: &'static str,
-    /// Whether this value speaks against every fingerprint, since all describe Windows.
-    pub(super) contradicts: fn(&str) -> bool,
+    /// The words that its value is one of; none where values are open.
+    pub words: &'static [&'static str],
+    /// Whether the value is several words, joined by `+`.
+    pub(super) is_list: bool,
+    /// How a value speaks against every fingerprint, since all describe Windows.
+    pub(super) weight: fn(&str) -> Weight,
     derive: fn(&Basis<'_>) -> Option<Cow<'static, str>>,
+}
+
+/// How much a trait speaks against a match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    /// Not at all.
+    Nothing,
+    /// An honest administrator can cause it: what else supports the match then counts for nothing.
+    Lowers,
+    /// No Windows shows it.
+    Contradicts,
 }
 
 /// What traits are derived from: the observation, and what several of them ask about it.
@@ -45,6 +60,7 @@ impl<'a> Basis<'a> {
 
 pub(super) const WINDOWS_RDP_CERTIFICATE: &str = "windows_rdp_certificate";
 pub(super) const NAMES_DISAGREE: &str = "names_disagree";
+pub(super) const BUILD_UNKNOWN: &str = "build_unknown";
 
 /// Every trait there is.
 pub static TRAITS: &[Trait] = &[
@@ -54,17 +70,13 @@ pub static TRAITS: &[Trait] = &[
               claims that form (self-signed, one common name, no alternative names, serverAuth only) and breaks it; \
               `not_applicable`: it does not claim it. Absent where no DER is at hand: nothing follows from that.",
         source: "Template rebuilt from 87 of 87 certificates of builds 6001 to 26100 (docs/windows.md).",
-        honest: "`not_applicable` for a gateway with a wildcard certificate, a domain member with one of its own \
-                 authority, and an administrator's own; a common name with an underscore is BMPString or UTF8String and \
-                 still `yes`.",
-        contradicts: |value| value == "no",
-        derive: |basis| {
-            Some(Cow::Borrowed(match basis.certificate? {
-                Form::Yes => "yes",
-                Form::No(_) => "no",
-                Form::NotApplicable => "not_applicable",
-            }))
-        },
+        honest: "`not_applicable` for a gateway with a wildcard certificate and a domain member with one of its own \
+                 authority; a common name with an underscore is BMPString or UTF8String and still `yes`. `no` also for an \
+                 administrator's self-signed certificate of the same outline, so it only lowers a match.",
+        words: &["yes", "no", "not_applicable"],
+        is_list: false,
+        weight: |value| if value == "no" { Weight::Lowers } else { Weight::Nothing },
+        derive: |basis| Some(Cow::Borrowed(basis.certificate?.into())),
     },
     Trait {
         name: NAMES_DISAGREE,
@@ -72,7 +84,9 @@ pub static TRAITS: &[Trait] = &[
               certificate supports nothing.",
         source: "Common name and NTLM name agree on 566 of 566 hosts.",
         honest: "A machine that was renamed and has not restarted its RDP service; a relay in front of an honest host.",
-        contradicts: |_| false,
+        words: &["yes"],
+        is_list: false,
+        weight: |_| Weight::Nothing,
         derive: names_disagree,
     },
     Trait {
@@ -81,7 +95,9 @@ pub static TRAITS: &[Trait] = &[
               Names of that form which people chose (`WIN-SQLSERVER01`) do not count.",
         source: "Alphabet and lengths as measured on 88 server and 604 other names (docs/windows.md).",
         honest: "Most Windows servers that nobody renamed; alone it says nothing.",
-        contradicts: |_| false,
+        words: &["WIN", "DESKTOP", "LAPTOP", "EC2AMAZ", "MININT"],
+        is_list: false,
+        weight: |_| Weight::Nothing,
         derive: |basis| match basis.name? {
             Shape::Generated(generator) => Some(Cow::Borrowed(generator.name)),
             _ => None,
@@ -93,7 +109,9 @@ pub static TRAITS: &[Trait] = &[
               typed, copied wrongly, or is very old.",
         source: "W to Z stand in none of 88 server names; exceptions are systems of the age of Vista (docs/windows.md).",
         honest: "Windows Vista and Server 2008 (NT 6.0), and people who chose such a name.",
-        contradicts: |_| false,
+        words: &["letter", "length"],
+        is_list: false,
+        weight: |_| Weight::Nothing,
         derive: |basis| match basis.name? {
             Shape::Unusual(_, Flaw::Letter) => Some(Cow::Borrowed("letter")),
             Shape::Unusual(_, Flaw::Length) => Some(Cow::Borrowed("length")),
@@ -109,7 +127,9 @@ pub static TRAITS: &[Trait] = &[
         source: "Seen on those servers; Windows sets a target type whenever it is asked for one (MS-NLMP 2.2.2.5) and \
                  answers with source reference 0x1234 (9 of 9 recordings; MS-RDPBCGR 4.1.2).",
         honest: "Linux desktops and servers: another stack is no fault, it only cannot be a copy of a Windows image.",
-        contradicts: |_| true,
+        words: &["freerdp", "ironrdp", "pyrdp", "samba", "xrdp"],
+        is_list: false,
+        weight: |_| Weight::Contradicts,
         derive: |basis| non_windows_stack(basis.observation).map(Cow::Borrowed),
     },
     Trait {
@@ -120,7 +140,9 @@ pub static TRAITS: &[Trait] = &[
         source: "Seen on honeypots and relays; fixed challenges: MS-NLMP 4.2.1 and the defaults of capture tools.",
         honest: "A broken middlebox in front of an honest host; an administrator's certificate made with serial 0. \
                  It is no verdict on the host, it only lowers matches.",
-        contradicts: |_| true,
+        words: &["protocol-not-offered", "no-tls", "fixed-challenge", "serial-zero"],
+        is_list: true,
+        weight: |value| if value == "serial-zero" { Weight::Lowers } else { Weight::Contradicts },
         derive: |basis| honeypot_like(basis.observation).map(Cow::Owned),
     },
     Trait {
@@ -129,18 +151,24 @@ pub static TRAITS: &[Trait] = &[
               in the wrong time zone: `+03:00` is three hours ahead. All copies of an image share it.",
         source: "Own probes only, by `ntlm_clock_skew_ms`; inferred from how Windows reads the clock.",
         honest: "Any machine whose hypervisor keeps its clock in local time.",
-        contradicts: |_| false,
+        words: &[],
+        is_list: false,
+        weight: |_| Weight::Nothing,
         derive: |basis| rtc_offset(basis.observation.ntlm.as_ref()?.clock_skew_ms?).map(Cow::Owned),
     },
     Trait {
-        name: "build_unknown",
-        doc: "The NTLM version names a build that docs/windows.md does not list: the build.",
+        name: BUILD_UNKNOWN,
+        doc: "The NTLM version is none that docs/windows.md lists, build and all: the version.",
         source: "Public release histories (docs/windows.md).",
         honest: "Previews and builds younger than this version of rdprint.",
-        contradicts: |_| false,
+        words: &[],
+        is_list: false,
+        weight: |_| Weight::Nothing,
         derive: |basis| {
             let number = basis.observation.ntlm_build()?;
-            build(number).is_none().then(|| Cow::Owned(number.to_string()))
+            let version = basis.observation.ntlm.as_ref()?.product_version.as_ref()?;
+            let is_listed = build(number).is_some_and(|build| *version == format!("{}.{number}", build.version));
+            (!is_listed).then(|| Cow::Owned(version.clone()))
         },
     },
     Trait {
@@ -149,7 +177,9 @@ pub static TRAITS: &[Trait] = &[
               relay or a host that copies what it saw.",
         source: "RFC 8446, 4.4.3, and RFC 5246, 7.4.3: whoever holds the key can sign.",
         honest: "A relay in front of an honest host.",
-        contradicts: |_| true,
+        words: &["yes"],
+        is_list: false,
+        weight: |_| Weight::Contradicts,
         derive: |basis| {
             let failed = basis.observation.tls.as_ref()?.key_possession == KeyPossession::Failed;
             failed.then_some(Cow::Borrowed("yes"))
@@ -170,11 +200,9 @@ fn names_disagree(basis: &Basis<'_>) -> Option<Cow<'static, str>> {
         return None;
     }
     let names = declared_names(basis.observation);
-    let (certificate, ntlm): (Vec<DeclaredName<'_>>, Vec<_>) =
-        names.into_iter().partition(|name| name.field == "cert_subject_cn");
-    let certificate = certificate.first()?;
-    let differ = !ntlm.is_empty() && ntlm.iter().all(|name| !name.is(certificate.label));
-    differ.then_some(Cow::Borrowed("yes"))
+    let certificate = names.iter().find(|name| name.field == "cert_subject_cn")?;
+    let ntlm = declared_by_ntlm(&names)?;
+    (!ntlm.is(certificate.label)).then_some(Cow::Borrowed("yes"))
 }
 
 /// A skew that a wrong time zone explains, as hours and minutes.

@@ -138,7 +138,8 @@ fn builds_that_no_list_has_are_named() {
     let unknown = |version: &str| {
         derive_traits(&seen(json!({ "ntlm_product_version": version }))).get("build_unknown").map(ToString::to_string)
     };
-    assert_eq!(unknown("10.0.12345").as_deref(), Some("12345"));
+    assert_eq!(unknown("10.0.12345").as_deref(), Some("10.0.12345"));
+    assert_eq!(unknown("6.1.20348").as_deref(), Some("6.1.20348"));
     assert_eq!((unknown("10.0.20348"), unknown("6.3.9600")), (None, None));
 }
 

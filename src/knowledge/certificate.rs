@@ -12,7 +12,7 @@ use crate::proto::{der, x509};
 
 /// Whether a certificate has the form of Windows' own RDP certificate. "Unknown" is the caller's word for having no DER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
-#[strum(serialize_all = "kebab-case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Form {
     /// It is the template, byte for byte. Whoever copies the template passes too, and the signature is not verified.
     Yes,

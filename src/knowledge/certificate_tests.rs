@@ -218,6 +218,6 @@ fn every_difference_has_a_sentence() {
         assert!(difference.sentence().starts_with("The "), "{difference:?}");
         assert!(!difference.sentence().ends_with('.'));
     }
-    assert_eq!(<&str>::from(Form::NotApplicable), "not-applicable");
+    assert_eq!(<&str>::from(Form::NotApplicable), "not_applicable");
     assert_eq!(<&str>::from(Form::No(Difference::Key)), "no");
 }

@@ -7,6 +7,7 @@ mod bytes;
 mod certificate;
 mod facts;
 mod field;
+mod from_facts;
 mod ntlm;
 mod words;
 
@@ -19,6 +20,7 @@ pub use bytes::{Base64, Hex};
 pub use certificate::Certificate;
 pub use facts::FIELDS;
 pub use field::{Field, Kind, Value, nearest};
+pub use from_facts::FactError;
 pub use ntlm::Ntlm;
 pub use words::{KeyPossession, Stage, Status, X224Answer};
 
@@ -157,45 +159,6 @@ impl Observation {
             credssp: None,
             ntlm: None,
         }
-    }
-
-    /// An observation made of named facts, as [`FIELDS`] names them; for the examples inside fingerprints. Of
-    /// `cert_der` everything is taken that the certificate holds.
-    ///
-    /// # Errors
-    /// A name that is no field, or a value of the wrong type.
-    pub fn from_facts<'a>(
-        facts: impl IntoIterator<Item = (&'a String, &'a serde_json::Value)>,
-    ) -> Result<Self, String> {
-        let nowhere = Self::begin(IpAddr::from([127, 0, 0, 1]), 3389, Timestamp::UNIX_EPOCH);
-        let mut json = serde_json::to_value(nowhere).map_err(|error| error.to_string())?;
-        let facts: Vec<_> = facts.into_iter().collect();
-        // All that stands in a certificate follows from its bytes; what is given beside them goes before.
-        if let Some((_, der)) = facts.iter().find(|(name, _)| *name == "cert_der") {
-            let der: Base64 = serde_json::from_value((*der).clone()).map_err(|error| format!("`cert_der`: {error}"))?;
-            let certificate = serde_json::to_value(Certificate::from_der(&der.0)).map_err(|error| error.to_string())?;
-            let tls = serde_json::json!({ "certificates": [certificate] });
-            json.as_object_mut().map(|members| members.insert("tls".to_owned(), tls));
-        }
-        for (name, value) in facts {
-            let field = FIELDS.iter().find(|field| field.name == name).ok_or(format!("`{name}` is not a field"))?;
-            let mut place = &mut json;
-            let mut steps = field.path.split('.').peekable();
-            while let Some(step) = steps.next() {
-                // A list of values is put in whole; of a list of structures the first is meant.
-                let is_whole = steps.peek().is_none() && value.is_array();
-                let (key, is_element) = step.strip_suffix("[]").map_or((step, false), |key| (key, !is_whole));
-                place = &mut place[key];
-                if is_element {
-                    if !place.is_array() {
-                        *place = serde_json::json!([{}]);
-                    }
-                    place = &mut place[0];
-                }
-            }
-            place.clone_from(value);
-        }
-        serde_json::from_value(json).map_err(|error| error.to_string())
     }
 
     /// Adds anomalies, keeping each once and the list's order.

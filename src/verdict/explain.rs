@@ -7,7 +7,7 @@ use strum::EnumMessage;
 
 use super::Record;
 use crate::fingerprint::{Confidence, Fingerprint, FingerprintSet, Match, declares_name};
-use crate::knowledge::build;
+use crate::knowledge::{Form, build, rdp_certificate_form};
 use crate::observe::{KeyPossession, Observation, Status};
 use crate::proto::x224::failure_name;
 use crate::visible::visible;
@@ -52,13 +52,26 @@ fn write_note(note: &mut String, record: &Record, unknown: Vec<&Match>, fingerpr
         };
         writeln!(note, "    {nothing}")?;
     }
-    for found in &record.matches {
-        write_match(note, found, fingerprints.get(&found.fingerprint_id))?;
+    let known: Vec<(&Match, &Fingerprint)> =
+        record.matches.iter().filter_map(|found| Some((found, fingerprints.get(&found.fingerprint_id)?))).collect();
+    for (found, fingerprint) in &known {
+        write_match(note, found, fingerprint)?;
     }
     for Match { fingerprint_id, class, confidence, .. } in unknown {
         let id = visible(fingerprint_id);
         writeln!(note, "    The record also holds a match of {id} ({class}, {confidence}), which is not among the")?;
         writeln!(note, "    fingerprints at hand; name its file with --fingerprints.")?;
+    }
+    // The customer is told one thing: that of the strongest class which nothing contradicts.
+    let told = known.iter().find(|(found, _)| found.confidence > Confidence::Contradicted).or(known.first());
+    if let Some((found, fingerprint)) = told {
+        write_wording(note, found.confidence, fingerprint)?;
+    }
+    if !known.is_empty() {
+        writeln!(note, "\n  For the abuse desk only")?;
+    }
+    for (_, fingerprint) in &known {
+        write_background(note, fingerprint)?;
     }
     writeln!(note, "\n  Compared with fingerprint set {:.16}…", record.fingerprint_set)
 }
@@ -129,6 +142,9 @@ fn write_names(note: &mut String, observation: &Observation) -> fmt::Result {
 
 fn write_certificate(note: &mut String, observation: &Observation) -> fmt::Result {
     let Some(leaf) = observation.leaf() else { return Ok(()) };
+    if let (None, Some(name)) = (&leaf.subject, &leaf.subject_cn) {
+        writeln!(note, "    Certificate: common name {}", visible(name))?;
+    }
     if let Some(subject) = &leaf.subject {
         let issued = match leaf.self_signed {
             Some(true) => "self-issued".to_owned(),
@@ -139,18 +155,21 @@ fn write_certificate(note: &mut String, observation: &Observation) -> fmt::Resul
     if let (Some(from), Some(to)) = (leaf.not_before, leaf.not_after) {
         writeln!(note, "    Valid: {from:.0} to {to:.0}")?;
     }
+    if let Some(Form::No(difference)) = leaf.der.as_ref().map(|der| rdp_certificate_form(&der.0)) {
+        writeln!(note, "    Not Windows' own certificate, though it looks like one: {}", difference.sentence())?;
+    }
     if let Some(hash) = &leaf.sha256 {
         writeln!(note, "    SHA-256: {hash}")?;
     }
     leaf.parse_error.as_ref().map_or(Ok(()), |error| writeln!(note, "    Certificate parts that {}", visible(error)))
 }
 
-fn write_match(note: &mut String, found: &Match, fingerprint: Option<&Fingerprint>) -> fmt::Result {
-    let Some(fingerprint) = fingerprint else { return Ok(()) };
+fn write_match(note: &mut String, found: &Match, fingerprint: &Fingerprint) -> fmt::Result {
     let Match { fingerprint_id, class, confidence, evidence } = found;
-    let name = &fingerprint.name;
+    let name = visible(&fingerprint.name);
     if *confidence == Confidence::Contradicted {
-        writeln!(note, "    Not {name}, as far as can be seen: the name agrees, other facts do not.")?;
+        let mark = if fingerprint.requires_name() { "the name agrees" } else { "what is asked for agrees" };
+        writeln!(note, "    No copy of {name}, as far as can be seen: {mark}, other facts do not.")?;
         writeln!(note, "    (fingerprint {fingerprint_id}, contradicted)")?;
     } else {
         writeln!(note, "    {name} (fingerprint {fingerprint_id}, class {class}, {confidence})")?;
@@ -160,30 +179,37 @@ fn write_match(note: &mut String, found: &Match, fingerprint: Option<&Fingerprin
         let facts = piece.facts_as_text();
         writeln!(note, "      {} {}: {}", piece.side, visible(&piece.condition), visible(&facts))?;
     }
-    writeln!(note, "      What that image is: {}", fingerprint.description.trim())?;
+    writeln!(note, "      What that image is: {}", visible(&fingerprint.description))
+}
+
+fn write_wording(note: &mut String, confidence: Confidence, fingerprint: &Fingerprint) -> fmt::Result {
+    let wording = fingerprint.fair_wording();
+    let wording = visible(&wording);
     writeln!(note, "\n  What may fairly be said to the customer")?;
-    let source = fingerprint.sources.first().map_or_else(|| "no source given".to_owned(), ToString::to_string);
-    let wording = fingerprint.wording.clone().unwrap_or_else(|| class.wording(name, &source));
     match confidence {
         Confidence::Contradicted => writeln!(
             note,
-            "    Nothing on this ground. The host shows a name that is known from elsewhere, and names are self-declared; \
-             what else it shows speaks against a copy."
-        )?,
-        Confidence::Weak => writeln!(
-            note,
-            "    The only sign is a name, which any host can declare; nothing else was found to bear it out. {}",
-            wording.trim()
-        )?,
-        Confidence::Supported | Confidence::Strong => writeln!(note, "    {}", wording.trim())?,
+            "    Nothing on this ground. What the host shows is known from elsewhere, and can be declared by anyone; what \
+             else it shows speaks against a copy."
+        ),
+        Confidence::Weak if fingerprint.requires_name() => {
+            writeln!(
+                note,
+                "    The only sign is a name, which any host can declare; nothing else bears it out. {wording}"
+            )
+        }
+        Confidence::Weak => writeln!(note, "    There is one sign, and nothing else bears it out. {wording}"),
+        Confidence::Supported | Confidence::Strong => writeln!(note, "    {wording}"),
     }
-    writeln!(note, "\n  For the abuse desk only")?;
+}
+
+fn write_background(note: &mut String, fingerprint: &Fingerprint) -> fmt::Result {
+    let name = visible(&fingerprint.name);
     for caution in &fingerprint.false_positives {
-        writeln!(note, "    Caution: {}", caution.trim())?;
+        writeln!(note, "    Caution ({name}): {}", visible(caution))?;
     }
     for source in &fingerprint.sources {
-        let url = source.url.as_ref().map_or(String::new(), |url| format!(" <{url}>"));
-        writeln!(note, "    Source of the fingerprint: {source}: {}{url}", source.title)?;
+        writeln!(note, "    Source ({name}): {}", visible(&source.citation()))?;
     }
     Ok(())
 }

@@ -1,14 +1,15 @@
 //! `rdprint fingerprints check` and `test`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use serde_json::json;
 
-use super::load::read;
+use super::load::read_all;
 use super::print_json;
 use crate::command::{Exit, Failure};
-use crate::fingerprint::{Fingerprint, FingerprintError, FingerprintErrors, FingerprintSet, SourceFile};
+use crate::fingerprint::{Fingerprint, FingerprintError, FingerprintSet, SourceFile};
 use crate::visible::visible;
 
 #[derive(Debug, Args)]
@@ -39,6 +40,8 @@ struct Outcome {
     files: usize,
     counts: Counts,
     problems: Vec<FingerprintError>,
+    /// Whether a scan would load the files all the same.
+    would_load: bool,
 }
 
 /// How much was looked at, in the files that are right.
@@ -57,29 +60,42 @@ impl Counts {
     }
 }
 
+/// What a scan would do on loading: compile everything, and run the examples.
 pub(super) fn check(flags: &CheckFlags) -> Result<Exit, Failure> {
-    let files = read(&flags.paths)?;
-    let mut counts = Counts::default();
-    let compiled = files.iter().filter_map(|file| file.compile().ok());
-    compiled.for_each(|fingerprint| counts.add(&fingerprint));
-    let count = files.len();
-    let problems = FingerprintSet::compiled_with(files).err().map(FingerprintErrors::into_vec).unwrap_or_default();
-    Outcome { verb: "correct", files: count, counts, problems }.tell(flags.json)
+    let (files, unreadable) = read_all(&flags.paths);
+    let mut outcome = Outcome::of("correct", &files, unreadable);
+    match FingerprintSet::embedded_with(files.clone()) {
+        Ok(set) => {
+            let names: BTreeSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
+            let own = set.iter().filter(|fingerprint| names.contains(fingerprint.file.as_str()));
+            own.for_each(|fingerprint| outcome.counts.add(fingerprint));
+        }
+        Err(errors) => outcome.problems.extend(errors.into_vec()),
+    }
+    outcome.would_load = outcome.problems.is_empty();
+    outcome.tell(flags.json)
 }
 
 pub(super) fn test(flags: &TestFlags) -> Result<Exit, Failure> {
-    let own = read(&flags.paths)?;
-    let files = if own.is_empty() { FingerprintSet::embedded_files().collect() } else { own.clone() };
-    let mut outcome = Outcome { verb: "proven", files: files.len(), counts: Counts::default(), problems: Vec::new() };
+    let (own, unreadable) = read_all(&flags.paths);
+    let files = if flags.paths.is_empty() { FingerprintSet::embedded_files().collect() } else { own.clone() };
+    let mut outcome = Outcome::of("proven", &files, unreadable);
     match FingerprintSet::embedded_with(own) {
-        Ok(set) => outcome.prove(&files, &set),
+        Ok(set) => {
+            outcome.would_load = outcome.problems.is_empty();
+            outcome.prove(&files, &set);
+        }
         // What does not stand on its own cannot be held against others.
-        Err(errors) => outcome.problems = errors.into_vec(),
+        Err(errors) => outcome.problems.extend(errors.into_vec()),
     }
     outcome.tell(flags.json)
 }
 
 impl Outcome {
+    fn of(verb: &'static str, files: &[SourceFile], problems: Vec<FingerprintError>) -> Self {
+        Self { verb, files: files.len(), counts: Counts::default(), problems, would_load: false }
+    }
+
     fn prove(&mut self, files: &[SourceFile], set: &FingerprintSet) {
         for file in files {
             match file.prove(set) {
@@ -87,11 +103,12 @@ impl Outcome {
                 Err(errors) => self.problems.extend(errors.into_vec()),
             }
         }
+        self.problems.extend(set.foreign_claims(files));
     }
 
     /// Complaints are talk and go to standard error; as JSON they are the answer.
     fn tell(self, as_json: bool) -> Result<Exit, Failure> {
-        let Self { verb, files, counts, problems } = self;
+        let Self { verb, files, counts, problems, would_load } = self;
         let Counts { conditions, examples, counter_examples } = counts;
         let is_good = problems.is_empty();
         if as_json {
@@ -106,12 +123,13 @@ impl Outcome {
         }
         if !is_good {
             let count = problems.len();
-            let noun = if count == 1 { "mistake" } else { "mistakes" };
-            return Err(Failure::usage(format!("{count} {noun} in {files} files; a scan would load none of them")));
+            let ending =
+                if would_load { "a scan would load them, but they prove nothing" } else { "a scan would load none" };
+            return Err(Failure::usage(format!("mistakes: {count}, files: {files}; {ending}")));
         }
         eprintln!(
-            "{files} fingerprints with {conditions} conditions, {examples} examples and {counter_examples} \
-             counter-examples: all {verb}"
+            "all {verb}: fingerprints {files}, conditions {conditions}, examples {examples}, counter-examples \
+             {counter_examples}"
         );
         Ok(Exit::Done)
     }

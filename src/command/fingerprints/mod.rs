@@ -24,9 +24,10 @@ enum Command {
     List(list::ListFlags),
     /// Show one fingerprint: what it is, who reported it, what it asks
     Show(show::ShowFlags),
-    /// Check that files compile, and name every mistake by file and line
+    /// Check that a scan would load the files: they compile, and their examples give their verdicts
     ///
-    /// Nothing is compared; `test` does that. Exits with 2 where anything is wrong.
+    /// Names the mistakes by file, line and key; a wrong type or an unknown key ends the reading of its file. Exits with 2
+    /// where anything is wrong.
     Check(check::CheckFlags),
     /// Prove fingerprints: run their examples, take each condition away in turn, hold them against all others
     ///

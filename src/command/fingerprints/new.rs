@@ -9,7 +9,7 @@ use clap::{Args, ValueHint};
 use super::print;
 use crate::command::words::word;
 use crate::command::{Exit, Failure};
-use crate::fingerprint::{Class, DraftRequest, draft};
+use crate::fingerprint::{Class, DraftRequest, FingerprintSet, draft};
 use crate::observe::Observation;
 use crate::verdict::Record;
 use crate::visible::visible;
@@ -31,9 +31,10 @@ pub(super) struct NewFlags {
     #[arg(long)]
     id: Option<String>,
 
-    /// The class; `unnamed-clone` for a generated name and `generic` for others if left out
-    #[arg(long, value_parser = word::<Class>())]
-    class: Option<Class>,
+    /// What a match shall mean; `unnamed-clone` accuses nobody but is a finding, so choose it only where you know that
+    /// these are several machines with one installation
+    #[arg(long, default_value = "generic", value_parser = word::<Class>())]
+    class: Class,
 
     /// Where the records come from, as the observed examples will say
     #[arg(long, default_value = "records of own scans")]
@@ -42,7 +43,8 @@ pub(super) struct NewFlags {
 
 /// Prints the draft, which passes `fingerprints test` as it is.
 pub(super) fn run(flags: &NewFlags) -> Result<Exit, Failure> {
-    if let Some(class) = flags.class.filter(|class| class.needs_source()) {
+    let class = flags.class;
+    if class.needs_source() {
         return Err(Failure::usage(format!(
             "class `{class}` needs a published source, which records are not; draft another class and change it when \
              you add [[sources]]"
@@ -50,13 +52,14 @@ pub(super) fn run(flags: &NewFlags) -> Result<Exit, Failure> {
     }
     let name = flags.from.display().to_string();
     let (observations, skipped) = read(flags, &name)?;
-    let request = DraftRequest {
-        computer_name: flags.name.clone(),
-        id: flags.id.clone(),
-        class: flags.class,
-        source: flags.source.clone(),
-    };
-    let text = draft(&request, &observations).map_err(|error| Failure::usage(format!("`{name}`: {error}")))?;
+    let request =
+        DraftRequest { computer_name: flags.name.clone(), id: flags.id.clone(), class, source: flags.source.clone() };
+    let set = FingerprintSet::embedded().map_err(Failure::own_fault)?;
+    let text = draft(&request, &observations, &set).map_err(|error| Failure::usage(format!("`{name}`: {error}")))?;
+    let is_known = |id: &&str| text.contains(&format!("\"{id}\""));
+    for id in set.iter().map(|known| known.id.as_str()).filter(is_known) {
+        eprintln!("rdprint: `{id}` of rdprint matches these records already; see `rdprint fingerprints show {id}`");
+    }
     print(&text)?;
     Ok(if skipped { Exit::Skipped } else { Exit::Done })
 }

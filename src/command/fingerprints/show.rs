@@ -45,7 +45,7 @@ fn as_json(fingerprint: &Fingerprint) -> serde_json::Value {
         fingerprint.conditions().map(|(list, text)| json!({ "list": list, "text": text })).collect();
     json!({
         "id": id, "file": fingerprint.file, "overrides": overrides, "name": name, "class": class, "status": status,
-        "description": description.trim(), "wording": wording(fingerprint), "first_seen": first_seen,
+        "description": description.trim(), "wording": fingerprint.fair_wording(), "first_seen": first_seen,
         "last_seen": last_seen, "false_positives": fingerprint.false_positives, "sources": fingerprint.sources,
         "conditions": conditions, "examples": examples(&fingerprint.examples),
         "counter_examples": examples(&fingerprint.counter_examples),
@@ -54,12 +54,6 @@ fn as_json(fingerprint: &Fingerprint) -> serde_json::Value {
 
 fn examples(list: &[toml::Spanned<Example>]) -> Vec<&Example> {
     list.iter().map(toml::Spanned::get_ref).collect()
-}
-
-fn wording(fingerprint: &Fingerprint) -> String {
-    let source = fingerprint.sources.first().map_or_else(|| "no source given".to_owned(), ToString::to_string);
-    let own = fingerprint.wording.clone();
-    own.unwrap_or_else(|| fingerprint.class.wording(&fingerprint.name, &source)).trim().to_owned()
 }
 
 fn as_text(fingerprint: &Fingerprint) -> String {
@@ -83,7 +77,7 @@ fn write_text(out: &mut String, fingerprint: &Fingerprint) -> std::fmt::Result {
     for (list, condition) in fingerprint.conditions() {
         writeln!(out, "    {list}: {condition}")?;
     }
-    writeln!(out, "\n  What may fairly be said\n    {}", wording(fingerprint))?;
+    writeln!(out, "\n  What may fairly be said\n    {}", fingerprint.fair_wording())?;
     writeln!(out, "\n  Who else shows the same")?;
     for caution in &fingerprint.false_positives {
         writeln!(out, "    {}", caution.trim())?;
@@ -93,8 +87,7 @@ fn write_text(out: &mut String, fingerprint: &Fingerprint) -> std::fmt::Result {
         writeln!(out, "    nobody that the file names")?;
     }
     for source in &fingerprint.sources {
-        let url = source.url.as_ref().map_or(String::new(), |url| format!(" <{url}>"));
-        writeln!(out, "    {source}: {}{url}", source.title)?;
+        writeln!(out, "    {}", source.citation())?;
     }
     writeln!(out, "\n  What proves it")?;
     for example in examples(&fingerprint.examples) {

@@ -66,7 +66,7 @@ fn every_server_shows_what_it_is_known_to_show() {
         }
         // None of them is Windows. Without TLS, xrdp shows nothing that Windows 7 would not.
         let stack = if expected.src_ref == 0 { Some("freerdp") } else { expected.tls.then_some("xrdp") };
-        let seen_stack = record.traits.get("non_windows_stack").map(|value| value.as_ref());
+        let seen_stack = record.traits.get("non_windows_stack").map(AsRef::as_ref);
         assert_eq!(seen_stack, stack, "{name}: {record:#?}");
         println!(
             "{name}: {} {} {:?} {:?}",

@@ -14,7 +14,8 @@ use thiserror::Error;
 
 use crate::verdict::Record;
 
-pub use csv::{CSV_CELLS, CellText, CsvOptions, CsvSink, FieldsError, choose_columns, neutralise, restore};
+pub use crate::observe::{neutralise, restore};
+pub use csv::{CSV_CELLS, CellText, CsvOptions, CsvSink, FieldsError, choose_columns};
 pub use jsonl::JsonlSink;
 pub use selection::Selection;
 pub use table::TableSink;

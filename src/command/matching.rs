@@ -62,6 +62,7 @@ pub(super) fn run(flags: &MatchFlags) -> Result<Exit, Failure> {
     for source in sources.iter().filter(|source| source.format().is_none()) {
         eprintln!("note: `{}` is empty", visible(&source.name()));
     }
+    spare_inputs(flags)?;
     let mut run = Run {
         set: &set,
         target: Target::open(flags, &sources)?,
@@ -72,6 +73,16 @@ pub(super) fn run(flags: &MatchFlags) -> Result<Exit, Failure> {
     };
     import::read(sources, &mut |item| run.take(item)).map_err(Failure::usage)?;
     run.finish(flags.fail_on)
+}
+
+/// An output that is also read would be emptied before it is.
+fn spare_inputs(flags: &MatchFlags) -> Result<(), Failure> {
+    let inputs: Vec<PathBuf> = flags.files.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    let is_read = |path: &&PathBuf| path.canonicalize().is_ok_and(|path| inputs.contains(&path));
+    match flags.output.outputs.iter().find(is_read) {
+        Some(path) => Err(Failure::usage(format!("output `{}` is also read; write to another file", path.display()))),
+        None => Ok(()),
+    }
 }
 
 struct Run<'a> {

@@ -123,7 +123,7 @@ impl CsvRows {
         let input = waiting(&self.again, self.again_from, &mut self.reader)?;
         let taken = input.get(..count).unwrap_or_default();
         self.raw.extend_from_slice(taken);
-        self.lines_read += taken.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.lines_read += memchr::memchr_iter(b'\n', taken).count() as u64;
         self.consume(count);
         Ok(())
     }
@@ -157,7 +157,7 @@ impl CsvRows {
         self.raw = Vec::new();
         loop {
             let input = waiting(&self.again, self.again_from, &mut self.reader)?;
-            let end = input.iter().position(|byte| *byte == b'\n');
+            let end = memchr::memchr(b'\n', input);
             let (count, is_over) = (end.map_or(input.len(), |end| end + 1), end.is_some() || input.is_empty());
             self.consume(count);
             if is_over {
@@ -170,7 +170,7 @@ impl CsvRows {
     /// Gives back all but the first line of a row that is none: a quotation mark that nobody closed has swallowed the
     /// rows after it. `false` where the row has one line only, or where this was done too often.
     pub(super) fn read_again_after_first_line(&mut self) -> bool {
-        let Some(first) = self.raw.iter().position(|byte| *byte == b'\n') else { return false };
+        let Some(first) = memchr::memchr(b'\n', &self.raw) else { return false };
         let rest = self.raw.get(first + 1..).unwrap_or_default();
         if rest.is_empty() || rest.len() > self.again_allowed {
             return false;

@@ -91,7 +91,7 @@ pub(super) fn hex(text: &str) -> Option<Hex> {
 pub(super) fn serial_from_hex(text: &str) -> Option<Hex> {
     let digits = text.strip_prefix("0x").unwrap_or(text).replace(':', "");
     let even = if digits.len() % 2 == 1 { format!("0{digits}") } else { digits };
-    Some(positive(hex(&even)?.0))
+    Some(positive(&hex(&even)?.0))
 }
 
 /// The same for a number in decimal digits.
@@ -114,10 +114,10 @@ pub(super) fn serial_from_decimal(text: &str) -> Option<Hex> {
             octets.insert(0, low);
         }
     }
-    Some(positive(octets))
+    Some(positive(&octets))
 }
 
-fn positive(octets: Vec<u8>) -> Hex {
+fn positive(octets: &[u8]) -> Hex {
     let significant = octets.iter().take(octets.len().saturating_sub(1)).take_while(|octet| **octet == 0).count();
     let mut octets = octets.get(significant..).unwrap_or_default().to_vec();
     if octets.first().is_some_and(|first| *first >= 0x80) {
@@ -186,7 +186,7 @@ pub(super) fn imported(ip: IpAddr, port: u16, seen_at: Timestamp, source: String
     seen
 }
 
-/// Sets the stage to the deepest step that the facts show.
+/// Sets the stage to the deepest step that the facts show; a refusal there is one.
 pub(super) fn set_stage(seen: &mut Observation) {
     seen.stage = if seen.ntlm.is_some() || seen.credssp.is_some() {
         Stage::Credssp
@@ -197,6 +197,10 @@ pub(super) fn set_stage(seen: &mut Observation) {
     } else {
         Stage::Connect
     };
+    let is_refusal = seen.x224.as_ref().is_some_and(|x224| x224.answer == Some(X224Answer::NegotiationFailure));
+    if is_refusal && seen.stage == Stage::X224 && seen.status == Status::Success {
+        seen.status = Status::ApplicationError;
+    }
 }
 
 /// The tool says that this is RDP, and not what the answer was.

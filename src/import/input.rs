@@ -97,7 +97,7 @@ impl Read for Zstd {
                 return self.decoder.read(buffer);
             }
             if !self.decoder.is_finished() {
-                self.decoder.decode_blocks(&mut self.source, UptoBlocks(1)).map_err(damaged)?;
+                self.decoder.decode_blocks(&mut self.source, UptoBlocks(1)).map_err(|error| damaged(&error))?;
                 continue;
             }
             let sums = (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum());
@@ -115,12 +115,12 @@ impl Read for Zstd {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                 }
-                Err(error) => return Err(damaged(error)),
+                Err(error) => return Err(damaged(&error)),
             }
         }
     }
 }
 
-fn damaged(error: FrameDecoderError) -> io::Error {
+fn damaged(error: &FrameDecoderError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("damaged zstd: {error}"))
 }

@@ -82,6 +82,7 @@ pub enum Rows {
 /// What an importer hands over. `row` is the row as it stands in the file, line break included; empty where the format
 /// has no rows.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and moved on at once")]
 pub enum Item<'a> {
     /// The names of the columns.
     Header {

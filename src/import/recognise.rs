@@ -12,7 +12,7 @@ pub(super) fn recognise(head: &[u8]) -> Option<Format> {
         return contains(text, b"<nmaprun").then_some(Format::NmapXml);
     }
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(LINES);
-    lines.map(|line| line.trim_ascii()).find_map(of_line)
+    lines.map(<[u8]>::trim_ascii).find_map(of_line)
 }
 
 fn of_line(line: &[u8]) -> Option<Format> {

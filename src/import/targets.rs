@@ -35,7 +35,7 @@ impl fmt::Display for Listed {
 enum Notation {
     /// masscan `-oL`: `open tcp 3389 192.0.2.7 1795341600`.
     Masscan,
-    /// JSON objects, one a line: masscan's `-oJ` and `-oD`, naabu's `-json`, Shodan's and zgrab2's.
+    /// JSON objects, one a line: masscan's `-oJ` and `-oD`, naabu's `-json`.
     Json,
     /// Addresses and endpoints, one a line: zmap, naabu.
     Plain,
@@ -94,8 +94,7 @@ fn masscan_line(line: &[u8]) -> Named {
     let words: Vec<&str> = text.split_whitespace().collect();
     match words.as_slice() {
         ["open", "tcp", number, ip, ..] => endpoint(ip, number).map(|target| vec![target]),
-        ["open", ..] => Ok(Vec::new()),
-        ["banner", ..] => Ok(Vec::new()),
+        ["open" | "banner", ..] => Ok(Vec::new()),
         [first, ..] if first.starts_with('#') => Ok(Vec::new()),
         _ => Err("is no line of masscan's -oL"),
     }

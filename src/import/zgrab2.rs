@@ -69,6 +69,7 @@ struct TlsLog<'a> {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are zgrab2's")]
 struct Handshake<'a> {
     #[serde(borrow, default)]
     server_hello: Object<ServerHello<'a>>,
@@ -242,7 +243,7 @@ fn tls(log: Handshake<'_>, doubts: &mut Doubts, anomalies: &mut Vec<Anomaly>) ->
     if let Some(hello) = log.server_hello.0 {
         // For TLS 1.3 `version` holds the legacy number of RFC 8446, 4.1.3, which says 1.2.
         let selected = hello.supported_versions.0.and_then(|versions| versions.selected_version.0);
-        tls.version = selected.or(hello.version.0).and_then(|version| version.name.text()).map(version_word);
+        tls.version = selected.or(hello.version.0).and_then(|version| version.name.as_str().map(version_word));
         tls.cipher_suite = hello.cipher_suite.0.and_then(|suite| suite.name.text());
     }
     let curve = log.server_key_exchange.0.and_then(|exchange| exchange.ecdh_params.0?.curve_id.0);
@@ -251,8 +252,8 @@ fn tls(log: Handshake<'_>, doubts: &mut Doubts, anomalies: &mut Vec<Anomaly>) ->
 }
 
 /// zgrab2 writes `TLSv1.2`; other libraries `TLS 1.3` and `TLSv1.0`.
-fn version_word(name: String) -> String {
-    name.strip_prefix("TLS ").map_or(name.clone(), |number| format!("TLSv{number}"))
+fn version_word(name: &str) -> String {
+    name.strip_prefix("TLS ").map_or_else(|| name.to_owned(), |number| format!("TLSv{number}"))
 }
 
 fn certificates(sent: &Certificates<'_>, doubts: &mut Doubts, anomalies: &mut Vec<Anomaly>) -> Vec<Certificate> {

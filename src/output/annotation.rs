@@ -161,7 +161,7 @@ fn has_key(object: &[u8]) -> Result<bool, AnnotationError> {
     if !object.windows(QUOTED.len()).any(|window| window == QUOTED) {
         return Ok(false);
     }
-    let members: std::collections::BTreeMap<String, serde::de::IgnoredAny> =
+    let members: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(object).map_err(|_| AnnotationError::NoObject)?;
     Ok(members.contains_key(KEY))
 }

@@ -101,13 +101,11 @@ impl Join {
         let Some(port) = port(row.resp_p.or_empty()) else {
             return reading.lost(line, "has no TCP port in `id.resp_p`");
         };
-        let at = match moment(row) {
-            Some(at) => at,
-            None => {
-                reading.problem(line, Loss::Value, "has no time in `ts`; it is given as 1970")?;
-                Timestamp::UNIX_EPOCH
-            }
-        };
+        let at = moment(row);
+        if at.is_none() {
+            reading.problem(line, Loss::Value, "has no time in `ts`; it is given as 1970")?;
+        }
+        let at = at.unwrap_or(Timestamp::UNIX_EPOCH);
         let file = self.files.last().cloned().unwrap_or_else(|| reading.name.into());
         let connection = Connection { file, line, ip, port, at, x224, tls: None, certificate: None };
         if !self.waits || !self.has_room(length, line, reading)? {
@@ -137,7 +135,7 @@ impl Join {
             ..Tls::default()
         });
         let chain = if row.cert_chain_fps.0.is_empty() { &row.cert_chain_fuids.0 } else { &row.cert_chain_fps.0 };
-        connection.certificate = chain.first().and_then(|leaf| leaf.text());
+        connection.certificate = chain.first().and_then(Scalar::text);
         if let Some(key) = connection.certificate.clone() {
             self.certificates.entry(key).or_default();
         }
@@ -256,10 +254,10 @@ fn certificate(row: &Row<'_>, doubts: &mut Doubts, anomalies: &mut Vec<Anomaly>)
         row.fingerprint.as_str().and_then(super::super::facts::hex).filter(|hash| hash.0.len() == length)
     };
     let stated = Stated { sha256: hash(32), sha1: hash(20), md5: hash(16) };
-    if let Some(der) = doubts.read("cert", row.cert.or_empty(), chain::from_base64) {
-        if let Some(certificate) = chain::certificates([der], &stated, anomalies).pop() {
-            return certificate;
-        }
+    if let Some(der) = doubts.read("cert", row.cert.or_empty(), chain::from_base64)
+        && let Some(certificate) = chain::certificates([der], &stated, anomalies).pop()
+    {
+        return certificate;
     }
     // OpenSSL prints names by RFC 2253, the last part first.
     let (subject_cn, subject) = distinguished_name(row.subject.or_empty(), true);

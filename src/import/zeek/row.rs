@@ -190,10 +190,10 @@ fn header(line: &[u8], log: Log, separator: &mut u8, columns: &mut Vec<Option<&'
     } else if let Some(fields) = line.strip_prefix(b"#fields") {
         let known = |name: &[u8]| NAMES.iter().find(|known| known.as_bytes() == name).copied();
         *columns = fields.split(|byte| byte == separator).skip(1).map(known).collect();
-    } else if let Some(path) = line.strip_prefix(b"#path") {
-        if Log::named(path.trim_ascii()) != Some(log) {
-            return Err(RowError::OtherLog);
-        }
+    } else if let Some(path) = line.strip_prefix(b"#path")
+        && Log::named(path.trim_ascii()) != Some(log)
+    {
+        return Err(RowError::OtherLog);
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! From the notations of other tools to facts.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use data_encoding::HEXUPPER_PERMISSIVE;
@@ -76,14 +77,28 @@ pub(super) fn epoch(text: &str) -> Option<Timestamp> {
     Timestamp::new(seconds, if text.starts_with('-') { -nanoseconds } else { nanoseconds }).ok()
 }
 
-/// Bytes in hexadecimal of either case, with or without colons.
+/// Bytes in hexadecimal of either case, with or without colons between them.
 pub(super) fn hex(text: &str) -> Option<Hex> {
-    let decoded = if text.contains(':') {
-        HEXUPPER_PERMISSIVE.decode(text.replace(':', "").as_bytes())
-    } else {
-        HEXUPPER_PERMISSIVE.decode(text.as_bytes())
-    };
-    decoded.ok().filter(|bytes| !bytes.is_empty()).map(Hex)
+    let has_colons = text.as_bytes().get(2) == Some(&b':');
+    if !has_colons {
+        return HEXUPPER_PERMISSIVE.decode(text.as_bytes()).ok().filter(|bytes| !bytes.is_empty()).map(Hex);
+    }
+    let mut bytes = Vec::with_capacity(text.len() / 3 + 1);
+    for pair in text.as_bytes().split(|byte| *byte == b':') {
+        let [high, low] = pair else { return None };
+        bytes.push(digit(*high)? << 4 | digit(*low)?);
+    }
+    Some(Hex(bytes))
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// Text of bytes that should be UTF-8; those that are not become U+FFFD.
+pub(super) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    // The standard library's own way is slow where all is well.
+    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// The content octets of a serial number that a tool printed as a positive number: DER has a zero before a first bit

@@ -8,7 +8,7 @@ use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{Deserialize, Deserializer, Error as _, IntoDeserializer, Visitor};
 
 use super::csv_rows::{CsvRows, Row};
-use super::facts::{Doubts, address, port, set_stage};
+use super::facts::{Doubts, address, lossy, port, set_stage};
 use super::input::Input;
 use super::rdprint_jsonl::work_out_certificates;
 use super::{Flow, ImportError, Item, Loss, Reading};
@@ -180,7 +180,7 @@ impl Table {
         let is_raw = self.position("csv_cells").is_some_and(|at| rows.cell(at) == b"raw");
         let cells = self.columns.iter().zip(rows.cells()).map(|(column, cell)| {
             let kind = column.kind?;
-            let text = String::from_utf8_lossy(cell);
+            let text = lossy(cell);
             let text = match text {
                 Cow::Borrowed(text) if kind.is_peer_controlled() && !is_raw => Cow::Borrowed(restore(text)),
                 Cow::Owned(text) if kind.is_peer_controlled() && !is_raw => Cow::Owned(restore(&text).to_owned()),

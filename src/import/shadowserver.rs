@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 
 use super::csv_rows::{CsvRows, Row};
-use super::facts::{Doubts, address, imported, is_known, port, reported, set_stage, text};
+use super::facts::{Doubts, address, imported, is_known, lossy, port, reported, set_stage, text};
 use super::input::Input;
 use super::{Flow, ImportError, Item, Loss, Reading};
 use crate::observe::{Certificate, Tls};
@@ -82,7 +82,7 @@ fn read_rows(rows: &mut CsvRows, columns: &Columns, reading: &mut Reading<'_>) -
 }
 
 fn read_row(rows: &CsvRows, columns: &Columns, reading: &mut Reading<'_>) -> Flow {
-    let cell = |column: Option<usize>| String::from_utf8_lossy(column.map_or(&[], |position| rows.cell(position)));
+    let cell = |column: Option<usize>| lossy(column.map_or(&[], |position| rows.cell(position)));
     let Some(ip) = address(&cell(columns.ip)) else { return reading.lost(rows.line, "has no IP address in `ip`") };
     let Some(port) = port(&cell(columns.port)) else { return reading.lost(rows.line, "has no TCP port in `port`") };
     let mut doubts = Doubts::default();

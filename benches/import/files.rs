@@ -46,12 +46,13 @@ const HEADER: &str = "timestamp,severity,ip,protocol,port,hostname,tag,asn,geo,r
     sha1_fingerprint,cert_serial_number,ssl_version,signature_algorithm,key_algorithm,sha256_fingerprint,\
     sha512_fingerprint,md5_fingerprint,tlsv13_support,tlsv13_cipher,jarm";
 
+const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+
 /// The name of the host in that row.
 fn name(row: u64) -> String {
     if row % 1000 == 7 {
         return "WIN-BUNS25TD77J".to_owned();
     }
-    const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
     let mut number = mixed(row);
     let letters = (0..11).map(|_| {
         let letter = LETTERS[usize::try_from(number & 31).expect("small")];
@@ -75,7 +76,7 @@ fn address(row: u64) -> String {
 }
 
 fn hash(row: u64, length: usize) -> Vec<u8> {
-    (0..length as u64 / 8 + 1).flat_map(|part| mixed(row * 8 + part).to_be_bytes()).take(length).collect()
+    (0..=length as u64 / 8).flat_map(|part| mixed(row * 8 + part).to_be_bytes()).take(length).collect()
 }
 
 fn colons(bytes: &[u8]) -> String {

@@ -163,7 +163,7 @@ pub enum ImportError {
     #[error("`{0}` has no column `{1}`, without which {2}")]
     Column(String, &'static str, &'static str),
     /// Zeek logs without the one that all hangs on.
-    #[error("{0} but no rdp.log: without it nothing tells which connections are RDP; give it too")]
+    #[error("no rdp.log is among {0}; without it nothing tells which connections are RDP: give it too")]
     NoRdpLog(String),
     /// Standard input is named twice.
     #[error("standard input is named twice; give it once")]
@@ -238,6 +238,11 @@ impl Reading<'_> {
     /// What follows cannot be read: the disk, or a damaged compression.
     fn broken(&mut self, line: u64, error: &io::Error) -> Flow {
         self.problem(line, Loss::Rest, format_args!("nothing after this line can be read: {error}"))
+    }
+
+    fn without_header(&mut self) -> Flow {
+        let what = format!("is longer than the {} MiB that names of columns may take", MAX_PIECE >> 20);
+        self.problem(1, Loss::Rest, what)
     }
 
     fn too_long(&mut self, line: u64) -> Flow {

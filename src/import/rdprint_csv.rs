@@ -38,7 +38,8 @@ pub(super) fn read(input: Input, take: &mut dyn FnMut(Item<'_>) -> Flow) -> Resu
     let mut reading = Reading { name: &name, take };
     match rows.next() {
         Ok(Row::Whole) => {}
-        Ok(_) => return Ok(Flow::Continue(())),
+        Ok(Row::End) => return Ok(Flow::Continue(())),
+        Ok(Row::TooLong) => return Ok(reading.without_header()),
         Err(error) => return Ok(reading.broken(1, &error)),
     }
     let table = Table::of(&rows);

@@ -49,7 +49,8 @@ pub(super) fn read(input: Input, take: &mut dyn FnMut(Item<'_>) -> Flow) -> Resu
     let mut reading = Reading { name: &name, take };
     let columns = match rows.next() {
         Ok(Row::Whole) => Columns::of(rows.cells()),
-        Ok(_) => return Ok(Flow::Continue(())),
+        Ok(Row::End) => return Ok(Flow::Continue(())),
+        Ok(Row::TooLong) => return Ok(reading.without_header()),
         Err(error) => return Ok(reading.broken(1, &error)),
     };
     for (column, position) in [("ip", columns.ip), ("port", columns.port)] {

@@ -190,7 +190,8 @@ fn read_csv(input: Input, take: &mut dyn FnMut(Item<'_>) -> Flow) -> Result<Flow
     let mut reading = Reading { name: &name, take };
     match rows.next() {
         Ok(Row::Whole) => {}
-        Ok(_) => return Ok(Flow::Continue(())),
+        Ok(Row::End) => return Ok(Flow::Continue(())),
+        Ok(Row::TooLong) => return Ok(reading.without_header()),
         Err(error) => return Ok(reading.broken(1, &error)),
     }
     let column = |wanted: [&str; 2]| rows.cells().position(|cell| wanted.iter().any(|name| name.as_bytes() == cell));

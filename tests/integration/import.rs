@@ -396,6 +396,8 @@ fn a_line_of_100_megabytes_is_passed_over_and_named() {
     let taken = take(&[("z.jsonl", [long, text.clone()].concat())], Some(Format::Zgrab2)).unwrap();
     assert_eq!(taken.seen.len(), take(&[("z.jsonl", text)], None).unwrap().seen.len());
     assert_eq!(taken.problems[0].to_string(), "z.jsonl:1: is longer than the 16 MiB that one line may take");
+    let header = take(&[("z.csv", vec![b'x'; 17 << 20])], Some(Format::Shadowserver)).unwrap();
+    assert_eq!(header.problems[0].to_string(), "z.csv:1: is longer than the 16 MiB that names of columns may take");
 }
 
 #[test]
@@ -424,7 +426,9 @@ fn no_entity_is_expanded_and_no_depth_or_length_holds_up_a_report() {
 #[test]
 fn zeek_without_its_rdp_log_and_files_of_no_format_are_refused() {
     let refused = |names: &[&'static str]| take(&samples(names), None).err().unwrap();
-    assert!(refused(&["zeek-ssl.log", "zeek-x509.log"]).contains("no rdp.log"));
+    assert!(
+        refused(&["zeek-ssl.log", "zeek-x509.log"]).contains("no rdp.log is among `zeek-ssl.log`, `zeek-x509.log`")
+    );
     let unknown = Source::of("odd", Cursor::new(b"odd\n".to_vec()), None).map(|source| source.format());
     assert!(matches!(unknown, Ok(None)));
     let conn = b"#separator \\x09\n#path\tconn\n#fields\tts\tuid\n".to_vec();

@@ -6,6 +6,7 @@
 pub mod command;
 pub mod config;
 pub mod fingerprint;
+pub mod import;
 pub mod knowledge;
 pub mod observe;
 pub mod output;

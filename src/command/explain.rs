@@ -39,7 +39,9 @@ pub(super) fn run(flags: &ExplainFlags) -> Result<Exit, Failure> {
         Box::new(BufReader::new(File::open(&flags.file).map_err(unreadable)?))
     };
     if reader.fill_buf().map_err(unreadable)?.starts_with(b"schema_version,") {
-        let message = format!("`{name}` is CSV; explain reads the JSON Lines that `scan -o FILE.jsonl` writes");
+        let message = format!(
+            "`{name}` is CSV; explain reads JSON Lines, which `rdprint match {name} --write all --format jsonl` makes of it"
+        );
         return Err(Failure::usage(message));
     }
     let mut out = io::stdout().lock();

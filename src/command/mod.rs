@@ -4,9 +4,13 @@ mod exit;
 mod explain;
 mod fields;
 mod fingerprints;
+mod matching;
+mod outputs;
+mod problems;
 mod scan;
 mod selftest;
 mod signals;
+mod targets;
 mod words;
 
 use clap::{Parser, Subcommand};
@@ -28,6 +32,12 @@ pub struct Cli {
 enum Command {
     /// Probe addresses for RDP and compare what they show with the fingerprints
     Scan(Box<scan::ScanFlags>),
+    /// Compare what others gathered (Shadowserver, nmap, zgrab2, Shodan, Zeek, rdprint) with the fingerprints
+    ///
+    /// No packet is sent. Formats are recognised by their content; gzip and zstd are undone.
+    Match(Box<matching::MatchFlags>),
+    /// Make a target list for `scan -f` of what masscan, zmap, naabu or Shadowserver found
+    Targets(targets::TargetsFlags),
     /// Tell records as notes: what was seen, what it resembles today, what may fairly be said
     Explain(explain::ExplainFlags),
     /// List, show, check, test and draft fingerprints
@@ -45,6 +55,8 @@ impl Cli {
     pub fn run(self) -> Result<Exit, Failure> {
         match self.command {
             Command::Scan(flags) => scan::run(&flags),
+            Command::Match(flags) => matching::run(&flags),
+            Command::Targets(flags) => targets::run(&flags),
             Command::Explain(flags) => explain::run(&flags),
             Command::Fingerprints(flags) => fingerprints::run(&flags),
             Command::Selftest => selftest::run(),

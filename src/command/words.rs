@@ -5,6 +5,8 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use strum::VariantArray;
 
+use crate::fingerprint::Class;
+
 /// A parser of one word out of a closed list, which also shows the list in the help.
 pub(super) fn word<T>() -> impl TypedValueParser<Value = T>
 where
@@ -13,4 +15,10 @@ where
 {
     let words = T::VARIANTS.iter().map(|word| (*word).into());
     PossibleValuesParser::new(words.collect::<Vec<&'static str>>()).try_map(|word| T::from_str(&word))
+}
+
+/// Informational classes are never findings, so they cannot be waited for either.
+pub(super) fn accusing_class() -> impl TypedValueParser<Value = Class> {
+    let classes = Class::VARIANTS.iter().filter(|class| !class.is_informational());
+    PossibleValuesParser::new(classes.map(<&'static str>::from)).try_map(|word| Class::from_str(&word))
 }

@@ -77,7 +77,13 @@ pub static FIELDS: &[Field<Observation>] = &[
         Some(o.schema_version.into())
     }),
     field("seen_at", "seen_at", Kind::Time, "When the look at this endpoint began.", |o| Some(o.seen_at.into())),
-    field("source", "source", Kind::Word, "Where the facts come from: `scan`.", |o| Some(o.source.as_str().into())),
+    field(
+        "source",
+        "source",
+        Kind::Word,
+        "Where the facts come from: `scan`, or tool, file and line of an import.",
+        |o| Some(o.source.as_str().into()),
+    ),
     field("scanner", "scanner", Kind::Word, "The program that gathered the facts, with its version.", |o| {
         Some(o.scanner.as_str().into())
     })

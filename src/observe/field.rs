@@ -59,10 +59,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether the host could make the cell begin with any character it likes.
+    /// Whether somebody else could make the cell begin with any character they like: the host, or the writer of a file
+    /// that was imported, whose words are not held to rdprint's lists.
     #[must_use]
     pub fn is_peer_controlled(self) -> bool {
-        matches!(self, Self::Text | Self::TextList | Self::Base64)
+        matches!(self, Self::Text | Self::TextList | Self::Word | Self::WordList | Self::Base64)
     }
 }
 
@@ -97,6 +98,38 @@ impl<'a> Value<'a> {
             }
         }
     }
+}
+
+/// The elements of a list that [`Value::into_cell`] joined.
+#[must_use]
+pub fn split_list(cell: &str) -> Vec<String> {
+    let (mut items, mut item, mut is_escaped) = (Vec::new(), String::new(), false);
+    for character in cell.chars() {
+        match character {
+            '\\' if !is_escaped => is_escaped = true,
+            ';' if !is_escaped => items.push(std::mem::take(&mut item)),
+            _ => {
+                item.push(character);
+                is_escaped = false;
+            }
+        }
+    }
+    items.push(item);
+    items
+}
+
+/// Puts a `'` before text whose first character would make a spreadsheet run it, and before text that begins with a
+/// `'` itself, so that [`restore`] can undo it exactly.
+#[must_use]
+pub fn neutralise(cell: Cow<'_, str>) -> Cow<'_, str> {
+    const TRIGGERS: [char; 12] = ['=', '+', '-', '@', '\t', '\r', '\n', '\'', '＝', '＋', '－', '＠'];
+    if cell.starts_with(TRIGGERS) { Cow::Owned(format!("'{cell}")) } else { cell }
+}
+
+/// The text that [`neutralise`] was given.
+#[must_use]
+pub fn restore(cell: &str) -> &str {
+    cell.strip_prefix('\'').unwrap_or(cell)
 }
 
 impl<'a> From<&'a str> for Value<'a> {
@@ -146,3 +179,28 @@ macro_rules! from_integer {
 }
 
 from_integer!(u8, u16, u32, i64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neutralising_can_be_undone_exactly() {
+        for text in ["=1+1", "+A", "-1", "@x", "\tx", "\rx", "\nx", "'", "''=", "＝x", "＠", "WIN-X", "", " =1", "a'b"]
+        {
+            let cell = neutralise(text.into());
+            assert_eq!(restore(&cell), text);
+            assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']), "{cell:?}");
+        }
+        assert_eq!(neutralise("WIN-X".into()), "WIN-X");
+        assert_eq!(neutralise("'=".into()), "''=");
+    }
+
+    #[test]
+    fn lists_can_be_taken_apart_again_exactly() {
+        for items in [&["a", "b"][..], &["a;b", "c\\"], &["", "\\;", ";"], &["\\\\;;"], &["é;\n", "x"]] {
+            let cell = Value::List(items.iter().map(|item| Cow::Borrowed(*item)).collect()).into_cell();
+            assert_eq!(split_list(&cell), items);
+        }
+    }
+}

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use bytes::{Base64, Hex};
 pub use certificate::Certificate;
 pub use facts::FIELDS;
-pub use field::{Field, Kind, Value, nearest};
+pub use field::{Field, Kind, Value, nearest, neutralise, restore, split_list};
 pub use from_facts::FactError;
 pub use ntlm::Ntlm;
 pub use words::{KeyPossession, Stage, Status, X224Answer};
@@ -36,7 +36,7 @@ pub struct Observation {
     pub schema_version: u32,
     /// When the look began, UTC.
     pub seen_at: Timestamp,
-    /// Where the facts come from: `scan`.
+    /// Where the facts come from: `scan`, or tool, file and line of an import: `nmap:scan.xml:12`.
     pub source: String,
     /// The program that gathered them, with its version.
     pub scanner: String,

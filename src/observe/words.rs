@@ -113,6 +113,8 @@ pub enum X224Answer {
     McsDisconnect,
     /// Bytes that are no answer of an RDP server.
     NotRdp,
+    /// Another tool reports that the endpoint speaks RDP, and does not say what it answered.
+    Reported,
 }
 
 impl X224Answer {

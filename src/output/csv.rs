@@ -9,7 +9,7 @@ use strum::{Display, EnumString, IntoStaticStr};
 use thiserror::Error;
 
 use super::Sink;
-use crate::observe::{Value, nearest};
+use crate::observe::{Value, nearest, neutralise};
 use crate::verdict::{Column, Record, columns};
 use crate::visible::visible;
 
@@ -20,7 +20,7 @@ pub const CSV_CELLS: &str = "csv_cells";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum CellText {
-    /// Text that a spreadsheet would run as a formula has a `'` before it; see [`neutralise`].
+    /// Text that a spreadsheet would run as a formula has a `'` before it; see [`neutralise`](crate::observe::neutralise).
     #[default]
     Neutralised,
     /// As the host sent it.
@@ -137,35 +137,9 @@ fn row<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> io::Result<Vec<u8>> {
     writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
-/// Puts a `'` before text whose first character would make a spreadsheet run it, and before text that begins with a
-/// `'` itself, so that [`restore`] can undo it exactly.
-#[must_use]
-pub fn neutralise(cell: Cow<'_, str>) -> Cow<'_, str> {
-    const TRIGGERS: [char; 12] = ['=', '+', '-', '@', '\t', '\r', '\n', '\'', '＝', '＋', '－', '＠'];
-    if cell.starts_with(TRIGGERS) { Cow::Owned(format!("'{cell}")) } else { cell }
-}
-
-/// The text that [`neutralise`] was given.
-#[must_use]
-pub fn restore(cell: &str) -> &str {
-    cell.strip_prefix('\'').unwrap_or(cell)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn neutralising_can_be_undone_exactly() {
-        for text in ["=1+1", "+A", "-1", "@x", "\tx", "\rx", "\nx", "'", "''=", "＝x", "＠", "WIN-X", "", " =1", "a'b"]
-        {
-            let cell = neutralise(text.into());
-            assert_eq!(restore(&cell), text);
-            assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']), "{cell:?}");
-        }
-        assert_eq!(neutralise("WIN-X".into()), "WIN-X");
-        assert_eq!(neutralise("'=".into()), "''=");
-    }
 
     #[test]
     fn chooses_columns_by_name_and_group() {

@@ -40,7 +40,7 @@ impl<W: Write + Send> Sink for JsonlSink<W> {
 
 /// Compact JSON in which hidden characters are written as `\u` escapes: the same text to a parser, harmless to a
 /// terminal.
-struct VisibleFormatter;
+pub(super) struct VisibleFormatter;
 
 impl Formatter for VisibleFormatter {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {

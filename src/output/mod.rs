@@ -1,5 +1,6 @@
 //! Where records go. An output format is one file here.
 
+mod annotation;
 mod csv;
 mod jsonl;
 mod selection;
@@ -14,7 +15,9 @@ use thiserror::Error;
 
 use crate::verdict::Record;
 
-pub use csv::{CSV_CELLS, CellText, CsvOptions, CsvSink, FieldsError, choose_columns, neutralise, restore};
+pub use crate::observe::{neutralise, restore};
+pub use annotation::{Annotation, AnnotationError, RowFormat};
+pub use csv::{CSV_CELLS, CellText, CsvOptions, CsvSink, FieldsError, choose_columns};
 pub use jsonl::JsonlSink;
 pub use selection::Selection;
 pub use table::TableSink;

@@ -63,4 +63,6 @@ pub enum Anomaly {
     NtlmNameNotAscii,
     /// The time stamp lies outside the years that a calendar can hold.
     NtlmTimeOutOfRange,
+    /// An imported file states a hash that is not the hash of the certificate beside it; the one worked out is kept.
+    ImportedHashDiffers,
 }

@@ -88,7 +88,8 @@ impl Coverage {
         self.add_matches(record);
     }
 
-    fn add_matches(&mut self, record: &Record) {
+    /// Counts what one record matches, whatever else is known of it.
+    pub fn add_matches(&mut self, record: &Record) {
         let strongest = |findings: &mut dyn Iterator<Item = &Match>| findings.map(|found| found.class).min();
         let class = strongest(&mut record.findings());
         let supported = strongest(&mut record.findings().filter(|found| found.is_supported()));
@@ -137,20 +138,38 @@ impl fmt::Display for Coverage {
         for (reason, count) in &self.unnamed {
             writeln!(out, "  RDP without a name: {count} ({})", reason.get_documentation().unwrap_or_default())?;
         }
-        for (class, count) in &self.findings {
-            let supported = self.supported.get(class).copied().unwrap_or_default();
+        self.findings().fmt(out)
+    }
+}
+
+/// What was found, one thing a line.
+pub struct Findings<'a>(&'a Coverage);
+
+impl Coverage {
+    /// What was found, told apart from what was looked at.
+    #[must_use]
+    pub fn findings(&self) -> Findings<'_> {
+        Findings(self)
+    }
+}
+
+impl fmt::Display for Findings<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Coverage { findings, supported, named, informational, contradicted, .. } = self.0;
+        for (class, count) in findings {
+            let supported = supported.get(class).copied().unwrap_or_default();
             writeln!(out, "findings: {count} {class}, {supported} of them supported by more than the name")?;
         }
-        match (self.findings.is_empty(), named) {
+        match (findings.is_empty(), named) {
             (true, 0) => writeln!(out, "findings: none, because nothing could be compared")?,
             (true, _) => writeln!(out, "findings: none")?,
             (false, _) => {}
         }
-        if self.informational > 0 {
-            writeln!(out, "informational matches, no findings: {}", self.informational)?;
+        if *informational > 0 {
+            writeln!(out, "informational matches, no findings: {informational}")?;
         }
-        if self.contradicted > 0 {
-            writeln!(out, "names of known images that other facts contradict, no findings: {}", self.contradicted)?;
+        if *contradicted > 0 {
+            writeln!(out, "names of known images that other facts contradict, no findings: {contradicted}")?;
         }
         Ok(())
     }

@@ -12,6 +12,8 @@ mod dialogue;
 mod fingerprints;
 mod guest;
 mod hostile;
+mod import;
+mod matching;
 mod output;
 mod ranges;
 mod record;

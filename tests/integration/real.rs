@@ -7,6 +7,7 @@ use rdprint::fingerprint::Side;
 use rdprint::verdict::Record;
 
 use crate::real_servers::{Rig, Server, expected};
+use crate::support::{Folder, run};
 
 /// Runs `rdprint scan` where the server can be reached, and returns its only record.
 fn scan(server: &Server) -> Record {
@@ -119,4 +120,31 @@ fn freerdp_under_the_redvds_name_is_contradicted() {
         .collect();
     let expected = ["ntlm_build equals 20348", "windows_rdp_certificate equals no", "non_windows_stack equals freerdp"];
     assert_eq!(against, expected);
+}
+
+#[test]
+fn a_report_of_nmap_gives_the_names_that_a_scan_gives() {
+    let (rig, folder) = (Rig::start(), Folder::new());
+    let mut compared = 0;
+    for expected in expected().iter().filter(|expected| expected.ntlm.is_some()) {
+        let server = rig.server(expected.server);
+        let report = folder.write(&format!("{}.xml", server.name), &server.nmap_report());
+        let matched = run(&["match", &report, "--write", "all", "--format", "jsonl"]);
+        assert_eq!((matched.code, matched.stdout.lines().count()), (Some(0), 1), "{}: {matched:?}", server.name);
+        let (imported, scanned): (Record, Record) = (serde_json::from_str(&matched.stdout).unwrap(), scan(server));
+        let names = |record: &Record| {
+            let ntlm = record.observation.ntlm.clone().unwrap();
+            let names =
+                [ntlm.target_name, ntlm.netbios_computer_name, ntlm.netbios_domain_name, ntlm.dns_computer_name];
+            (names, ntlm.dns_domain_name, ntlm.dns_tree_name, ntlm.product_version)
+        };
+        assert_eq!(names(&imported), names(&scanned), "{}", server.name);
+        let found = |record: &Record| {
+            let found = record.matches.iter().map(|found| (found.fingerprint_id.clone(), found.is_finding()));
+            found.collect::<Vec<_>>()
+        };
+        assert_eq!(found(&imported), found(&scanned), "{}", server.name);
+        compared += 1;
+    }
+    assert!(compared >= 3);
 }

@@ -3,17 +3,16 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::TypedValueParser;
 use clap::{Args, ValueHint};
 use jiff::SignedDuration;
-use strum::VariantArray;
 
-use super::super::words::word;
+use super::super::outputs::OutputFlags;
+use super::super::words::{accusing_class, word};
 use crate::fingerprint::Class;
-use crate::output::{Format, Selection};
+use crate::output::Selection;
 use crate::scan::Shard;
 
 #[derive(Debug, Args)]
@@ -85,30 +84,12 @@ pub(in crate::command) struct ScanFlags {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Scope and order")]
     pub(super) resume: Option<PathBuf>,
 
-    /// Write records to FILE; its extension (.csv, .jsonl) names the format; may be repeated
-    #[arg(short, long = "output", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
-    pub(super) outputs: Vec<PathBuf>,
-
-    /// Replace output files that exist
-    #[arg(long, help_heading = "Output")]
-    pub(super) overwrite: bool,
-
-    /// Format on standard output; unless given: a table on a terminal, JSON Lines into a pipe, nothing into a pipe
-    /// when there are output files
-    #[arg(long, value_parser = word::<Format>(), help_heading = "Output")]
-    pub(super) format: Option<Format>,
+    #[command(flatten)]
+    pub(super) output: OutputFlags,
 
     /// Which records to write: matched a fingerprint, spoke RDP, accepted the connection, or all
     #[arg(long, default_value = "rdp", value_parser = word::<Selection>(), help_heading = "Output")]
     pub(super) write: Selection,
-
-    /// Columns of CSV, by name; `default` and `all` stand for those lists
-    #[arg(long, value_delimiter = ',', value_name = "NAMES", help_heading = "Output")]
-    pub(super) fields: Option<Vec<String>>,
-
-    /// Leave text from hosts in CSV as it is, even where a spreadsheet would run it as a formula
-    #[arg(long, help_heading = "Output")]
-    pub(super) csv_raw: bool,
 
     /// List every field with its type and meaning, and exit
     #[arg(long, help_heading = "Output")]
@@ -162,12 +143,6 @@ pub(in crate::command) struct ScanFlags {
 /// A number from 1 on.
 fn positive() -> impl TypedValueParser<Value = NonZeroU32> {
     clap::value_parser!(u32).range(1..).map(|number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
-}
-
-/// Informational classes are never findings, so they cannot be waited for either.
-fn accusing_class() -> impl TypedValueParser<Value = Class> {
-    let classes = Class::VARIANTS.iter().filter(|class| !class.is_informational());
-    PossibleValuesParser::new(classes.map(<&'static str>::from)).try_map(|word| Class::from_str(&word))
 }
 
 /// `2/5`.

@@ -3,7 +3,6 @@
 mod dry_run;
 mod flags;
 mod meta;
-mod outputs;
 mod progress;
 mod targets;
 
@@ -11,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::{Exit, Failure, fields, fingerprints, signals};
+use super::{Exit, Failure, fields, fingerprints, outputs, signals};
 use crate::config::Config;
 use crate::fingerprint::FingerprintSet;
 use crate::output::Outputs;
@@ -42,8 +41,8 @@ pub(super) fn run(flags: &ScanFlags) -> Result<Exit, Failure> {
         print!("{}", DryRun { targets: &targets, limits: &limits, not_asked });
         return Ok(Exit::Done);
     }
-    let paths = outputs::paths(flags, resumed.as_ref());
-    let outputs = outputs::open(flags, &paths, resumed.as_ref())?;
+    let paths = outputs::paths(&flags.output, resumed.as_ref());
+    let outputs = outputs::open(&flags.output, flags.write, &paths, resumed.as_ref())?;
     let checkpoints = paths.first().map(|path| Checkpoints::new(beside(path, ".resume"), identity.clone()));
     let is_resumed = resumed.is_some();
     let progress = resumed.map(|file| file.progress).unwrap_or_default();

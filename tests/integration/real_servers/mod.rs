@@ -169,6 +169,12 @@ impl Server {
         nmap::ntlm_info(self.command("nmap"), self.address)
     }
 
+    /// nmap's report on this server, in XML. Takes a turn.
+    pub(crate) fn nmap_report(&self) -> String {
+        let _turn = self.turn();
+        nmap::report(self.command("nmap"), self.address)
+    }
+
     /// The end of its log, for the message of a failed test.
     pub(crate) fn log_tail(&self) -> String {
         process::tail(&self.log_path)

@@ -10,7 +10,16 @@ use std::process::Command;
 /// # Panics
 ///
 /// When nmap cannot be run.
-pub(super) fn ntlm_info(mut nmap: Command, address: SocketAddr) -> BTreeMap<String, String> {
+pub(super) fn ntlm_info(nmap: Command, address: SocketAddr) -> BTreeMap<String, String> {
+    elements(&report(nmap, address))
+}
+
+/// nmap's report in XML of `rdp-ntlm-info` at that address.
+///
+/// # Panics
+///
+/// When nmap cannot be run.
+pub(super) fn report(mut nmap: Command, address: SocketAddr) -> String {
     // The plus sign runs the script on ports that nmap does not take for RDP. nmap connects twice, to see that the port
     // is open and then for the script: looking at a closed port a second later in between gives the server its pause,
     // without which gnome-remote-desktop refuses the script.
@@ -19,10 +28,7 @@ pub(super) fn ntlm_info(mut nmap: Command, address: SocketAddr) -> BTreeMap<Stri
         &format!("{},65535", address.port()),
         &address.ip().to_string(),
     ]);
-    match super::process::run(&mut nmap) {
-        Ok(xml) => elements(&xml),
-        Err(why) => panic!("{why}"),
-    }
+    super::process::run(&mut nmap).unwrap_or_else(|why| panic!("{why}"))
 }
 
 /// The `<elem key="K">V</elem>` of the script's result. nmap writes no `<` or `"` of a peer's unescaped, so these

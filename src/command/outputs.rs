@@ -1,16 +1,46 @@
-//! Opens the outputs, all of them before the first packet.
+//! The outputs of a run: their flags, and how they are opened, all of them before anything else is done.
 
 use std::collections::HashSet;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use super::super::Failure;
-use super::flags::ScanFlags;
-use crate::output::{CellText, CsvOptions, Format, Outputs, choose_columns, cut, format_of, open_file, sink};
+use clap::{Args, ValueHint};
+
+use super::Failure;
+use super::words::word;
+use crate::output::{
+    CellText, CsvOptions, Format, Outputs, Selection, choose_columns, cut, format_of, open_file, sink,
+};
 use crate::scan::ResumeFile;
 
+/// The flags that say where records go.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutputFlags {
+    /// Write records to FILE; its extension (.csv, .jsonl) names the format; may be repeated
+    #[arg(short, long = "output", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) outputs: Vec<PathBuf>,
+
+    /// Replace output files that exist
+    #[arg(long)]
+    pub(super) overwrite: bool,
+
+    /// Format on standard output; unless given: a table on a terminal, JSON Lines into a pipe, nothing into a pipe
+    /// when there are output files
+    #[arg(long, value_parser = word::<Format>())]
+    pub(super) format: Option<Format>,
+
+    /// Columns of CSV, by name; `default` and `all` stand for those lists
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(super) fields: Option<Vec<String>>,
+
+    /// Leave text from hosts in CSV as it is, even where a spreadsheet would run it as a formula
+    #[arg(long)]
+    pub(super) csv_raw: bool,
+}
+
 /// The outputs' paths: those of the flags, or those of the run that is resumed.
-pub(super) fn paths(flags: &ScanFlags, resumed: Option<&ResumeFile>) -> Vec<PathBuf> {
+pub(super) fn paths(flags: &OutputFlags, resumed: Option<&ResumeFile>) -> Vec<PathBuf> {
     match resumed {
         Some(file) if flags.outputs.is_empty() => file.outputs.iter().map(|(path, _)| path.clone()).collect(),
         _ => flags.outputs.clone(),
@@ -18,7 +48,12 @@ pub(super) fn paths(flags: &ScanFlags, resumed: Option<&ResumeFile>) -> Vec<Path
 }
 
 /// Opens everything; a run that is refused here leaves no file behind and destroys none.
-pub(super) fn open(flags: &ScanFlags, paths: &[PathBuf], resumed: Option<&ResumeFile>) -> Result<Outputs, Failure> {
+pub(super) fn open(
+    flags: &OutputFlags,
+    selection: Selection,
+    paths: &[PathBuf],
+    resumed: Option<&ResumeFile>,
+) -> Result<Outputs, Failure> {
     let formats: Vec<Format> =
         paths.iter().map(|path| format_of(path)).collect::<Result<_, _>>().map_err(Failure::usage)?;
     let mut distinct = HashSet::new();
@@ -38,10 +73,14 @@ pub(super) fn open(flags: &ScanFlags, paths: &[PathBuf], resumed: Option<&Resume
     let mut files = Vec::new();
     for path in paths {
         let may_exist = flags.overwrite || known(path).is_some();
-        let file = open_file(path, may_exist).inspect_err(|_| remove_new(flags, paths, files.len()));
+        let file = open_file(path, may_exist).inspect_err(|_| {
+            if !flags.overwrite && resumed.is_none() {
+                remove_new(paths, files.len());
+            }
+        });
         files.push(file.map_err(Failure::usage)?);
     }
-    let mut outputs = Outputs::new(flags.write);
+    let mut outputs = Outputs::new(selection);
     for ((path, file), format) in paths.iter().zip(files).zip(formats) {
         let length = known(path);
         cut(path, &file, length.unwrap_or(0)).map_err(Failure::usage)?;
@@ -63,14 +102,14 @@ pub(super) fn open(flags: &ScanFlags, paths: &[PathBuf], resumed: Option<&Resume
 }
 
 /// Takes back the first `count` files, which this run made, so that the next try does not find them in its way.
-fn remove_new(flags: &ScanFlags, paths: &[PathBuf], count: usize) {
-    for path in paths.iter().take(count).filter(|_| !flags.overwrite && flags.resume.is_none()) {
+fn remove_new(paths: &[PathBuf], count: usize) {
+    for path in paths.iter().take(count) {
         // The failure that led here is what the user must hear of.
         let _best_effort = std::fs::remove_file(path);
     }
 }
 
-fn csv_options(flags: &ScanFlags, mut formats: impl Iterator<Item = Format>) -> Result<CsvOptions, Failure> {
+fn csv_options(flags: &OutputFlags, mut formats: impl Iterator<Item = Format>) -> Result<CsvOptions, Failure> {
     let has_csv = formats.any(|format| format == Format::Csv);
     let mut options = CsvOptions::default();
     if flags.csv_raw {

@@ -61,10 +61,7 @@ pub(super) fn human_odds(text: &[u8]) -> f64 {
     for start in 0..text.len() {
         let before = sums.get(start).copied().unwrap_or_default();
         let (rest, plain) = (text.get(start..).unwrap_or_default(), plain.get(start..).unwrap_or_default());
-        let ends = sums.get_mut(start + 1..).unwrap_or_default();
-        for (sum, chance) in ends.iter_mut().zip(model.chances(rest, plain)) {
-            *sum += before * chance;
-        }
+        model.add_pieces(rest, plain, before, sums.get_mut(start + 1..).unwrap_or_default());
     }
     let written = sums.get(text.len()).copied().unwrap_or_default();
     // The length tells nothing: the caller asks because the text has the generator's length.
@@ -128,40 +125,38 @@ impl Model {
         Self { words, heads, one_word, letters, rows_of_length: rows_of_length(&lengths) }
     }
 
-    /// The chances that a person's piece is the first 1, 2, 3 … symbols of `text`; `plain` is the same with letters for
-    /// digits that may stand for them.
-    fn chances<'t>(&self, text: &'t [u8], plain: &'t [u8]) -> impl Iterator<Item = f64> + use<'t, '_> {
-        // Both are known for the whole text, and looking each piece up would cost most of the time.
-        let lengths_of_two = self.lengths(plain.get(..2.min(text.len())).unwrap_or_default());
-        let lengths = self.lengths(plain.get(..3.min(text.len())).unwrap_or_default());
-        let mut kinds = Kinds::default();
-        text.iter().zip(self.letters.chances(text)).enumerate().map_while(move |(index, (symbol, of_letters))| {
-            let length = index + 1;
-            let (piece, plain) = (text.get(..length).unwrap_or_default(), plain.get(..length).unwrap_or_default());
-            kinds.go_on(*symbol);
-            let lengths = if length < 3 { lengths_of_two } else { lengths };
-            // From here on no longer piece has a chance.
-            if of_letters <= 0.0
-                && !kinds.may_be_number()
-                && !kinds.may_be_pattern()
-                && length > 2
-                && lengths >> length == 0
-            {
-                return None;
+    /// Adds `before` times the chance of each piece at the front of `text` to the sum of its end: `ends` begins with the
+    /// end of the first symbol. `plain` is the text with letters for digits that may stand for them.
+    fn add_pieces(&self, text: &[u8], plain: &[u8], before: f64, ends: &mut [f64]) {
+        let mut add = |length: usize, chance: f64| {
+            if let Some(sum) = length.checked_sub(1).and_then(|index| ends.get_mut(index)) {
+                *sum += before * chance;
             }
-            let word = if lengths >> length & 1 == 1 { self.word(piece, plain) } else { 0.0 };
-            let number = if kinds.may_be_number() { number(piece) } else { 0.0 };
-            let pattern = if kinds.may_be_pattern() { pattern(piece) } else { 0.0 };
-            Some(
-                WORD_SHARE * word
-                    + NUMBER_SHARE * number
-                    + LETTERS_SHARE * letters_length(length) * of_letters
-                    + PATTERN_SHARE * pattern,
-            )
-        })
+        };
+        let letters = self.letters.chances(text).take(*LETTERS_LENGTHS.end()).take_while(|chance| *chance > 0.0);
+        for (index, chance) in letters.enumerate() {
+            add(index + 1, LETTERS_SHARE * LETTERS_OF_A_LENGTH * chance);
+        }
+        let digits = text.iter().take_while(|symbol| symbol.is_ascii_digit()).count();
+        for length in 1..=digits {
+            add(length, NUMBER_SHARE * number(text.get(..length).unwrap_or_default()));
+        }
+        for length in *PATTERN_LENGTHS.start()..=longest_pattern(text) {
+            add(length, PATTERN_SHARE * pattern(text.get(..length).unwrap_or_default()));
+        }
+        // A word of two letters has a head of its own, and one bit.
+        let two = self.lengths(plain.get(..2).unwrap_or_default());
+        let mut lengths = two | self.lengths(plain.get(..3).unwrap_or_default());
+        while lengths != 0 {
+            let length = lengths.trailing_zeros() as usize;
+            lengths &= lengths - 1;
+            if let (Some(piece), Some(plain)) = (text.get(..length), plain.get(..length)) {
+                add(length, WORD_SHARE * self.word(piece, plain));
+            }
+        }
     }
 
-    /// The lengths of words with the head of this text, as bits.
+    /// The lengths of words with this head, as bits.
     fn lengths(&self, text: &[u8]) -> u64 {
         self.heads.get(head(text)).copied().unwrap_or_default()
     }
@@ -178,35 +173,13 @@ impl Model {
     }
 }
 
-/// What a piece can still be, after each of its symbols.
-#[derive(Default)]
-struct Kinds {
-    first: Option<u8>,
-    second: Option<u8>,
-    last: Option<u8>,
-    has_letter: bool,
-    has_third_symbol: bool,
-    has_leap: bool,
-}
-
-impl Kinds {
-    fn go_on(&mut self, symbol: u8) {
-        let first = *self.first.get_or_insert(symbol);
-        if symbol != first {
-            self.has_third_symbol |= symbol != *self.second.get_or_insert(symbol);
-        }
-        self.has_leap |= self.last.is_some_and(|last| last.abs_diff(symbol) != 1);
-        self.last = Some(symbol);
-        self.has_letter |= !symbol.is_ascii_digit();
-    }
-
-    fn may_be_number(&self) -> bool {
-        !self.has_letter
-    }
-
-    fn may_be_pattern(&self) -> bool {
-        !self.has_third_symbol || !self.has_leap
-    }
+/// As much of the front of a text as may be a pattern: two symbols, or steps of one.
+fn longest_pattern(text: &[u8]) -> usize {
+    let Some((&first, others)) = text.split_first() else { return 0 };
+    let second = others.iter().find(|symbol| **symbol != first);
+    let pair = text.iter().take_while(|symbol| **symbol == first || Some(*symbol) == second).count();
+    let run = 1 + text.iter().zip(others).take_while(|(one, next)| one.abs_diff(**next) == 1).count();
+    pair.max(run).min(*PATTERN_LENGTHS.end())
 }
 
 /// The first three letters as a number below [`HEADS`]; a missing one is 0.

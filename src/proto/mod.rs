@@ -7,7 +7,10 @@
 mod anomaly;
 pub mod credssp;
 pub mod der;
+pub mod gcc;
+pub mod mcs;
 pub mod ntlm;
+pub mod rdp_certificate;
 mod reader;
 pub mod server_hello;
 pub mod server_key_exchange;

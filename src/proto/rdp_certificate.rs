@@ -60,12 +60,15 @@ impl RdpCertificate {
     pub fn decode(bytes: &[u8]) -> (Self, Vec<Anomaly>) {
         let mut reader = Reader::new(bytes);
         let version = reader.u32_le().unwrap_or_default();
+        let mut anomalies = Vec::new();
         let (kind, is_whole) = match version & !TEMPORARY {
             1 => proprietary(&mut reader),
-            2 => x509_chain(&mut reader),
+            2 => x509_chain(&mut reader, &mut anomalies),
             _ => (Kind::Unread, false),
         };
-        let anomalies = if is_whole { Vec::new() } else { vec![Anomaly::RdpCertificateMalformed] };
+        if !is_whole {
+            anomalies.push(Anomaly::RdpCertificateMalformed);
+        }
         (Self { raw: bytes.to_vec(), is_temporary: version & TEMPORARY != 0, kind }, anomalies)
     }
 }
@@ -107,7 +110,7 @@ fn signature(reader: &mut Reader<'_>) -> Option<()> {
 }
 
 /// The chain's last certificates, and whether it is as long as it says.
-fn x509_chain(reader: &mut Reader<'_>) -> (Kind, bool) {
+fn x509_chain(reader: &mut Reader<'_>, anomalies: &mut Vec<Anomaly>) -> (Kind, bool) {
     let count = reader.u32_le().unwrap_or_default();
     let mut chain = Vec::new();
     for _ in 0..count.min(LONGEST_CHAIN) {
@@ -117,8 +120,11 @@ fn x509_chain(reader: &mut Reader<'_>) -> (Kind, bool) {
     }
     let is_whole = count > 0 && usize::try_from(count).is_ok_and(|count| count == chain.len());
     let kept = chain.split_off(chain.len().saturating_sub(MAX_CHAIN));
+    if !chain.is_empty() {
+        anomalies.push(Anomaly::ChainTooLong);
+    }
     // Padding of 8 + 4 * count octets follows.
-    (Kind::X509 { chain: kept.into_iter().map(<[u8]>::to_vec).collect() }, is_whole && chain.is_empty())
+    (Kind::X509 { chain: kept.into_iter().map(<[u8]>::to_vec).collect() }, is_whole)
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ fn a_chain_keeps_its_order_and_its_last_certificates() {
     let many: Vec<[u8; 1]> = (0..30).map(|number| [number]).collect();
     let borrowed: Vec<&[u8]> = many.iter().map(<[u8; 1]>::as_slice).collect();
     let (certificate, anomalies) = RdpCertificate::decode(&chain(&borrowed));
-    assert_eq!(anomalies, [Anomaly::RdpCertificateMalformed]);
+    assert_eq!(anomalies, [Anomaly::ChainTooLong]);
     assert_eq!(
         (kept(&certificate).len(), kept(&certificate).last()),
         (16, Some(&vec![29])),

@@ -31,14 +31,32 @@ pub enum Anomaly {
     ProtocolUnknown,
     /// A TLS-based protocol was selected, but what followed is not TLS.
     NotTls,
-    /// A handshake message above 65,535 bytes, which the TLS library refuses; the certificates in it are not read.
+    /// A handshake message above 65,535 bytes (through the TLS library) or 256 KiB (in clear), which is not read.
     TlsMessageTooLarge,
+    /// A TLS record in clear is empty or longer than 16,384 bytes (RFC 5246, 6.2.1).
+    TlsRecordLength,
+    /// A TLS record, alert or message breaks off or contradicts its own lengths; what stood before was used.
+    TlsMalformed,
+    /// A TLS message came twice, out of order (RFC 5246, 7.3) or where no server sends it; the first is used.
+    TlsUnexpectedMessage,
+    /// The ServerHello or ServerKeyExchange chose something that the ClientHello did not offer.
+    TlsNotOffered,
+    /// The answer to the ClientHello has the format of SSL 2.0, which was not offered.
+    Sslv2Answer,
     /// The server sent more than the dialogue's byte limit.
     TooManyBytes,
     /// The chain has more than 16 certificates; the others were not kept.
     ChainTooLong,
     /// A certificate could not be parsed as X.509 in full; its bytes and hashes are kept.
     CertificateMalformed,
+    /// The answer to the MCS Connect Initial is neither a Connect Response nor a disconnect (T.125).
+    McsUnexpectedPdu,
+    /// The MCS Connect Response breaks off or contradicts its own lengths; what stood before was used.
+    McsMalformed,
+    /// The GCC Conference Create Response (MS-RDPBCGR 2.2.1.4) contradicts its own lengths; what stood before was used.
+    GccMalformed,
+    /// The certificate of classic RDP security (MS-RDPBCGR 2.2.1.4.3.1) is of no known kind or breaks off.
+    RdpCertificateMalformed,
     /// The answer to the CredSSP request is not a `TSRequest` (MS-CSSP 2.2.1).
     NotTsRequest,
     /// A DER length of the `TSRequest` is longer than it needs to be.

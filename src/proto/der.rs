@@ -8,6 +8,10 @@ pub const INTEGER: u8 = 0x02;
 pub const BIT_STRING: u8 = 0x03;
 /// Tag of OCTET STRING.
 pub const OCTET_STRING: u8 = 0x04;
+/// Tag of ENUMERATED.
+pub const ENUMERATED: u8 = 0x0A;
+/// Tag of BOOLEAN.
+pub const BOOLEAN: u8 = 0x01;
 /// Tag of SEQUENCE.
 pub const SEQUENCE: u8 = 0x30;
 
@@ -47,6 +51,21 @@ pub fn read_tagged<'a>(bytes: &mut &'a [u8], tag: u8) -> Option<Element<'a>> {
     let element = read(&mut ahead).filter(|element| element.tag == tag)?;
     *bytes = ahead;
     Some(element)
+}
+
+/// Reads the content of the element at the front if it has `tag`, for messages whose end is known from the frame around
+/// them: content that promises more than is there is cut at the end. Returns it and whether its length was true.
+#[must_use]
+pub fn read_cut<'a>(bytes: &mut &'a [u8], tag: u8) -> Option<(&'a [u8], bool)> {
+    let header = header(bytes)??;
+    let mut reader = Reader::new(bytes);
+    reader.bytes(header.own)?;
+    let content = reader.at_most(header.content);
+    if header.tag != tag {
+        return None;
+    }
+    *bytes = reader.rest();
+    Some((content, content.len() == header.content))
 }
 
 /// How many bytes the element at the front of `bytes` takes in all, header included.
@@ -129,6 +148,15 @@ mod tests {
             let element = read(&mut written.as_slice()).unwrap();
             assert_eq!((element.content.len(), element.minimal, written.len()), (length, true, header + length));
         }
+    }
+
+    #[test]
+    fn a_cut_element_keeps_what_is_there() {
+        let mut bytes: &[u8] = &[0x04, 0x02, 1, 2, 0x04, 0x05, 3];
+        assert_eq!(read_cut(&mut bytes, SEQUENCE), None, "another tag moves nothing");
+        assert_eq!(read_cut(&mut bytes, OCTET_STRING), Some((&[1, 2][..], true)));
+        assert_eq!(read_cut(&mut bytes, OCTET_STRING), Some((&[3][..], false)));
+        assert_eq!(read_cut(&mut bytes, OCTET_STRING), None);
     }
 
     #[test]

@@ -7,9 +7,18 @@
 mod anomaly;
 pub mod credssp;
 pub mod der;
+pub mod gcc;
+pub mod mcs;
 pub mod ntlm;
+pub mod rdp_certificate;
 mod reader;
+pub mod server_hello;
+pub mod server_key_exchange;
 pub mod service;
+pub mod tls_flight;
+pub mod tls_hello;
+pub mod tls_names;
+mod tls_record;
 pub mod x224;
 pub mod x509;
 

@@ -26,6 +26,13 @@ impl<'a> Reader<'a> {
         Some(head)
     }
 
+    /// Up to `count` bytes, fewer where the end comes first.
+    pub(crate) fn at_most(&mut self, count: usize) -> &'a [u8] {
+        let (head, tail) = self.rest.split_at_checked(count).unwrap_or((self.rest, &[]));
+        self.rest = tail;
+        head
+    }
+
     pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (head, tail) = self.rest.split_first_chunk::<N>()?;
         self.rest = tail;
@@ -42,6 +49,14 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn u16_le(&mut self) -> Option<u16> {
         self.array().map(u16::from_le_bytes)
+    }
+
+    pub(crate) fn u24_be(&mut self) -> Option<u32> {
+        self.array().map(|[high, middle, low]| u32::from_be_bytes([0, high, middle, low]))
+    }
+
+    pub(crate) fn u32_be(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
     }
 
     pub(crate) fn u32_le(&mut self) -> Option<u32> {

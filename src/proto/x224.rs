@@ -10,18 +10,18 @@ pub const MAX_ANSWER: usize = 512;
 /// The longest identification cookie, in characters: what a client's Connection Request leaves for a user name.
 pub const MAX_COOKIE: usize = 9;
 
-const TPKT_VERSION: u8 = 3;
-const TPKT_HEADER: usize = 4;
+pub(super) const TPKT_VERSION: u8 = 3;
+pub(super) const TPKT_HEADER: usize = 4;
 const CONNECTION_REQUEST: u8 = 0xE0;
 const CONNECTION_CONFIRM: u8 = 0xD0;
 const DISCONNECT_REQUEST: u8 = 0x80;
-const DATA: u8 = 0xF0;
+pub(super) const DATA: u8 = 0xF0;
 const TYPE_RDP_NEG_REQ: u8 = 1;
 const TYPE_RDP_NEG_RSP: u8 = 2;
 const TYPE_RDP_NEG_FAILURE: u8 = 3;
 const NEGOTIATION_LENGTH: u16 = 8;
 /// `DisconnectProviderUltimatum` is choice 8 of `DomainMCSPDU` (T.125); PER puts it into the upper six bits.
-const MCS_DISCONNECT: u8 = 8;
+pub(super) const MCS_DISCONNECT: u8 = 8;
 
 /// A set of security protocols: `requestedProtocols` and `selectedProtocol` (MS-RDPBCGR 2.2.1.1.1, 2.2.1.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,13 +142,18 @@ pub enum Frame {
     Complete(usize),
     /// The first byte is not TPKT version 3.
     NotTpkt,
-    /// The length is impossible (below 7) or beyond [`MAX_ANSWER`].
+    /// The length is impossible (below 7) or beyond what the caller reads.
     BadLength(u16),
 }
 
-/// Looks for one TPKT packet at the start of `bytes`.
+/// Looks for one negotiation answer, a TPKT packet of at most [`MAX_ANSWER`] bytes, at the start of `bytes`.
 #[must_use]
 pub fn frame(bytes: &[u8]) -> Frame {
+    frame_within(bytes, MAX_ANSWER)
+}
+
+/// Looks for one TPKT packet of at most `longest` bytes at the start of `bytes`.
+pub(super) fn frame_within(bytes: &[u8], longest: usize) -> Frame {
     let mut reader = Reader::new(bytes);
     match reader.u8() {
         None => return Frame::Incomplete(TPKT_HEADER),
@@ -159,7 +164,7 @@ pub fn frame(bytes: &[u8]) -> Frame {
         return Frame::Incomplete(TPKT_HEADER - bytes.len());
     };
     let total = usize::from(length);
-    if !(TPKT_HEADER + 3..=MAX_ANSWER).contains(&total) {
+    if !(TPKT_HEADER + 3..=longest).contains(&total) {
         Frame::BadLength(length)
     } else if bytes.len() < total {
         Frame::Incomplete(total - bytes.len())

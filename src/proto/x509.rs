@@ -99,7 +99,13 @@ pub fn rsa_key(mut key: &[u8]) -> Option<RsaKey<'_>> {
     Some(RsaKey { modulus, exponent })
 }
 
-fn without_leading_zeros(octets: &[u8]) -> &[u8] {
+/// The size of a big-endian number in bits, however many zeros stand before it.
+pub(crate) fn bit_length(number: &[u8]) -> usize {
+    let significant = without_leading_zeros(number);
+    significant.first().map_or(0, |first| significant.len() * 8 - first.leading_zeros() as usize)
+}
+
+pub(crate) fn without_leading_zeros(octets: &[u8]) -> &[u8] {
     let start = octets.iter().position(|octet| *octet != 0).unwrap_or(octets.len());
     octets.get(start..).unwrap_or_default()
 }

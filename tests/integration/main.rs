@@ -8,6 +8,7 @@
 )]
 
 mod cli;
+mod corpus;
 mod dialogue;
 mod fingerprints;
 mod guest;

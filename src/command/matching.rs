@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use same_file::Handle;
 
 use super::outputs::{self, OutputFlags};
 use super::problems::Problems;
@@ -75,10 +76,12 @@ pub(super) fn run(flags: &MatchFlags) -> Result<Exit, Failure> {
     run.finish(flags.fail_on)
 }
 
-/// An output that is also read would be emptied before it is.
+/// An output that is also read, under whatever name or as standard input, would be emptied before it is.
 fn spare_inputs(flags: &MatchFlags) -> Result<(), Failure> {
-    let inputs: Vec<PathBuf> = flags.files.iter().filter_map(|path| path.canonicalize().ok()).collect();
-    let is_read = |path: &&PathBuf| path.canonicalize().is_ok_and(|path| inputs.contains(&path));
+    let open = |path: &PathBuf| if path.as_os_str() == "-" { Handle::stdin() } else { Handle::from_path(path) };
+    let is_file = |handle: &Handle| handle.as_file().metadata().is_ok_and(|metadata| metadata.is_file());
+    let inputs: Vec<Handle> = flags.files.iter().filter_map(|path| open(path).ok()).filter(is_file).collect();
+    let is_read = |path: &&PathBuf| Handle::from_path(path).is_ok_and(|output| inputs.contains(&output));
     match flags.output.outputs.iter().find(is_read) {
         Some(path) => Err(Failure::usage(format!("output `{}` is also read; write to another file", path.display()))),
         None => Ok(()),

@@ -34,6 +34,8 @@ pub(super) struct CsvRows {
 pub(super) enum Row {
     /// A row; see [`CsvRows::cell`].
     Whole,
+    /// A row that cannot be one of this table, and why; its lines after the first come again.
+    Misfit(String),
     /// A row that takes too much, or that has too many columns; it was skipped.
     TooLong,
     /// Nothing more.
@@ -77,6 +79,29 @@ impl CsvRows {
 
     pub(super) fn cells(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.columns).map(|position| self.cell(position))
+    }
+
+    /// The next row, which must have as many cells as the header, and all its quotation marks closed.
+    pub(super) fn next_of(&mut self, width: usize) -> io::Result<Row> {
+        let row = self.next()?;
+        if row != Row::Whole {
+            return Ok(row);
+        }
+        let what = if self.columns != width {
+            format!("has {} cells, and the header {width}", self.columns)
+        } else if self.is_unclosed()? {
+            "begins with a quotation mark that the file never closes".to_owned()
+        } else {
+            return Ok(Row::Whole);
+        };
+        self.read_again_after_first_line();
+        Ok(Row::Misfit(what))
+    }
+
+    /// Whether the file ends inside a quotation. Inside of one, quotation marks come in pairs.
+    fn is_unclosed(&mut self) -> io::Result<bool> {
+        let has_odd_marks = memchr::memchr_iter(b'"', &self.raw).count() % 2 == 1;
+        Ok(has_odd_marks && waiting(&self.again, self.again_from, &mut self.reader)?.is_empty())
     }
 
     pub(super) fn next(&mut self) -> io::Result<Row> {
@@ -169,7 +194,7 @@ impl CsvRows {
 
     /// Gives back all but the first line of a row that is none: a quotation mark that nobody closed has swallowed the
     /// rows after it. `false` where the row has one line only, or where this was done too often.
-    pub(super) fn read_again_after_first_line(&mut self) -> bool {
+    fn read_again_after_first_line(&mut self) -> bool {
         let Some(first) = memchr::memchr(b'\n', &self.raw) else { return false };
         let rest = self.raw.get(first + 1..).unwrap_or_default();
         if rest.is_empty() || rest.len() > self.again_allowed {
@@ -238,8 +263,7 @@ mod tests {
         let text = "a,b\n1,\"2\n3,4\n5,6\n";
         let mut rows = CsvRows::of(Box::new(BufReader::with_capacity(3, Cursor::new(text))));
         assert_eq!(rows.next().unwrap(), Row::Whole);
-        assert_eq!(rows.next().unwrap(), Row::Whole);
-        assert!(rows.read_again_after_first_line());
+        assert!(matches!(rows.next_of(2).unwrap(), Row::Misfit(what) if what.contains("quotation mark")));
         assert_eq!(rows.raw, b"1,\"2\n");
         assert_eq!((rows.next().unwrap(), rows.line, rows.cell(1)), (Row::Whole, 3, &b"4"[..]));
         assert_eq!((rows.next().unwrap(), rows.line, rows.cell(1)), (Row::Whole, 4, &b"6"[..]));

@@ -179,13 +179,23 @@ pub enum ImportError {
 /// Opens and recognises every file, before any is read.
 pub fn open(paths: &[PathBuf], from: Option<Format>) -> Result<Vec<Source>, ImportError> {
     let mut has_stdin = false;
-    let sources = paths.iter().map(|path| {
-        if path.as_os_str() == "-" && std::mem::replace(&mut has_stdin, true) {
-            return Err(ImportError::StdinTwice);
-        }
-        Source::open(path, from)
-    });
-    sources.collect()
+    let sources: Result<Vec<Source>, ImportError> = paths
+        .iter()
+        .map(|path| {
+            if path.as_os_str() == "-" && std::mem::replace(&mut has_stdin, true) {
+                return Err(ImportError::StdinTwice);
+            }
+            Source::open(path, from)
+        })
+        .collect();
+    let sources = sources?;
+    // Known before any output is opened, so that a mistake in the question costs no earlier answer.
+    let zeek: Vec<&Source> = sources.iter().filter(|source| source.format() == Some(Format::Zeek)).collect();
+    if !zeek.is_empty() && zeek.iter().all(|source| !source.is_rdp_log) {
+        let names: Vec<String> = zeek.iter().map(|source| format!("`{}`", source.name())).collect();
+        return Err(ImportError::NoRdpLog(names.join(", ")));
+    }
+    Ok(sources)
 }
 
 /// Reads the sources in their order, Zeek's logs last and together, and hands over what they hold.

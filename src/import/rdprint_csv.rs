@@ -39,7 +39,7 @@ pub(super) fn read(input: Input, take: &mut dyn FnMut(Item<'_>) -> Flow) -> Resu
     match rows.next() {
         Ok(Row::Whole) => {}
         Ok(Row::End) => return Ok(Flow::Continue(())),
-        Ok(Row::TooLong) => return Ok(reading.without_header()),
+        Ok(Row::TooLong | Row::Misfit(_)) => return Ok(reading.without_header()),
         Err(error) => return Ok(reading.broken(1, &error)),
     }
     let table = Table::of(&rows);
@@ -126,14 +126,10 @@ impl Table {
             reading.problem(1, Loss::Value, "has no column `seen_at`; times are given as 1970")?;
         }
         loop {
-            match rows.next() {
+            match rows.next_of(width) {
                 Ok(Row::End) => return Flow::Continue(()),
                 Ok(Row::TooLong) => reading.too_long(rows.line)?,
-                Ok(Row::Whole) if rows.len() != width => {
-                    let found = rows.len();
-                    rows.read_again_after_first_line();
-                    reading.lost(rows.line, format_args!("has {found} cells, and the header {width}"))?;
-                }
+                Ok(Row::Misfit(what)) => reading.lost(rows.line, what)?,
                 Ok(Row::Whole) => {
                     let is_visible = self.position("csv_cells").is_some_and(|at| rows.cell(at) == b"visible");
                     if is_visible && !std::mem::replace(&mut has_told_of_visible, true) {

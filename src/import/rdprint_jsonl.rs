@@ -13,6 +13,7 @@ pub(super) fn read(input: Input, take: &mut dyn FnMut(Item<'_>) -> Flow) -> Resu
 
 fn read_line(line: &[u8], number: u64, reading: &mut Reading<'_>) -> Flow {
     match serde_json::from_slice::<Observation>(line) {
+        Ok(seen) if seen.port == 0 => reading.lost(number, "has no TCP port in `port`"),
         Ok(mut seen) => {
             work_out_certificates(&mut seen);
             reading.seen(seen, line)

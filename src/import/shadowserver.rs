@@ -50,7 +50,7 @@ pub(super) fn read(input: Input, take: &mut dyn FnMut(Item<'_>) -> Flow) -> Resu
     let columns = match rows.next() {
         Ok(Row::Whole) => Columns::of(rows.cells()),
         Ok(Row::End) => return Ok(Flow::Continue(())),
-        Ok(Row::TooLong) => return Ok(reading.without_header()),
+        Ok(Row::TooLong | Row::Misfit(_)) => return Ok(reading.without_header()),
         Err(error) => return Ok(reading.broken(1, &error)),
     };
     for (column, position) in [("ip", columns.ip), ("port", columns.port)] {
@@ -68,14 +68,10 @@ fn read_rows(rows: &mut CsvRows, columns: &Columns, reading: &mut Reading<'_>) -
         reading.problem(1, Loss::Value, "has no column `timestamp`; times are given as 1970")?;
     }
     loop {
-        match rows.next() {
+        match rows.next_of(width) {
             Ok(Row::End) => return Flow::Continue(()),
             Ok(Row::TooLong) => reading.too_long(rows.line)?,
-            Ok(Row::Whole) if rows.len() != width => {
-                let found = rows.len();
-                rows.read_again_after_first_line();
-                reading.lost(rows.line, format_args!("has {found} cells, and the header {width}"))?;
-            }
+            Ok(Row::Misfit(what)) => reading.lost(rows.line, what)?,
             Ok(Row::Whole) => read_row(rows, columns, reading)?,
             Err(error) => return reading.broken(rows.line, &error),
         }

@@ -121,6 +121,9 @@ fn read_line(line: &[u8], number: u64, reading: &mut Reading<'_>) -> Flow {
         Ok(banner) => banner,
         Err(error) => return reading.lost(number, format_args!("is no JSON object: {error}")),
     };
+    if banner.ip_str.as_str().is_none() && banner.port.as_str().is_none() {
+        return reading.lost(number, "is no banner of Shodan's: it has neither `ip_str` nor `port`");
+    }
     if !banner.is_rdp() {
         return reading.passed_over(line);
     }

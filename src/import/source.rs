@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use strum::VariantArray;
 
 use super::recognise::recognise;
+use super::zeek::is_rdp_log;
 use super::{Format, ImportError, Input};
 
 /// A file, opened once to recognise it.
 pub struct Source {
     path: PathBuf,
     format: Option<Format>,
+    /// Whether it is the one of Zeek's logs that the others hang on.
+    pub(super) is_rdp_log: bool,
     /// What cannot be opened twice: standard input and pipes. Plain files are closed, since there may be thousands.
     held: Option<Input>,
 }
@@ -26,14 +29,16 @@ impl Source {
             return Err(ImportError::Unknown(input.name, words.join(", ")));
         }
         let is_plain = path.as_os_str() != "-" && fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-        Ok(Self { path: path.to_owned(), format, held: (!is_plain).then_some(input) })
+        let is_rdp_log = format == Some(Format::Zeek) && is_rdp_log(&input.head);
+        Ok(Self { path: path.to_owned(), format, is_rdp_log, held: (!is_plain).then_some(input) })
     }
 
     /// Bytes from elsewhere, under a name.
     pub fn of(name: &str, bytes: impl std::io::Read + 'static, from: Option<Format>) -> Result<Self, ImportError> {
         let input = Input::of(name.to_owned(), bytes)?;
         let format = from.or_else(|| recognise(&input.head));
-        Ok(Self { path: name.into(), format, held: Some(input) })
+        let is_rdp_log = format == Some(Format::Zeek) && is_rdp_log(&input.head);
+        Ok(Self { path: name.into(), format, is_rdp_log, held: Some(input) })
     }
 
     /// What it was recognised as; nothing where it is empty.

@@ -191,7 +191,7 @@ fn read_csv(input: Input, take: &mut dyn FnMut(Item<'_>) -> Flow) -> Result<Flow
     match rows.next() {
         Ok(Row::Whole) => {}
         Ok(Row::End) => return Ok(Flow::Continue(())),
-        Ok(Row::TooLong) => return Ok(reading.without_header()),
+        Ok(Row::TooLong | Row::Misfit(_)) => return Ok(reading.without_header()),
         Err(error) => return Ok(reading.broken(1, &error)),
     }
     let column = |wanted: [&str; 2]| rows.cells().position(|cell| wanted.iter().any(|name| name.as_bytes() == cell));
@@ -200,14 +200,10 @@ fn read_csv(input: Input, take: &mut dyn FnMut(Item<'_>) -> Flow) -> Result<Flow
     };
     let (port, width) = (column(["port", "sport"]), rows.len());
     Ok(loop {
-        let flow = match rows.next() {
+        let flow = match rows.next_of(width) {
             Ok(Row::End) => break Flow::Continue(()),
             Ok(Row::TooLong) => reading.too_long(rows.line),
-            Ok(Row::Whole) if rows.len() != width => {
-                let found = rows.len();
-                rows.read_again_after_first_line();
-                reading.lost(rows.line, format_args!("has {found} cells, and the header {width}"))
-            }
+            Ok(Row::Misfit(what)) => reading.lost(rows.line, what),
             Ok(Row::Whole) => {
                 let cell = |position| String::from_utf8_lossy(rows.cell(position));
                 let target = match port {

@@ -191,6 +191,9 @@ fn read_line(line: &[u8], number: u64, reading: &mut Reading<'_>) -> Flow {
         Ok(row) => row,
         Err(error) => return reading.lost(number, format_args!("is no JSON object: {error}")),
     };
+    if row.data.0.is_none() {
+        return reading.lost(number, "is no row of zgrab2's: it has no object `data`");
+    }
     let mut modules = row.data.0.map(|modules| modules.0).unwrap_or_default();
     // Two RDP modules in one row would be two ports; one row is one endpoint, the first that answered.
     modules.sort_by_key(|module| module.status.as_str() != Some("success"));

@@ -178,7 +178,9 @@ impl Observation {
     #[must_use]
     pub fn speaks_rdp(&self) -> bool {
         let spoke = |x224: &X224| x224.answer.is_some_and(X224Answer::is_rdp);
-        self.x224.as_ref().is_some_and(spoke) || self.x224_first.as_ref().is_some_and(spoke)
+        let answers = [&self.x224, &self.x224_first];
+        // CredSSP follows nothing but an RDP negotiation here.
+        answers.into_iter().flatten().any(spoke) || self.credssp.is_some() && self.ntlm.is_some()
     }
 
     /// The certificate that the endpoint itself presented.

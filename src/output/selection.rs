@@ -10,7 +10,7 @@ use crate::verdict::Record;
 pub enum Selection {
     /// Those that match a fingerprint, contradicted matches included.
     Matched,
-    /// Those that speak RDP.
+    /// Those that speak RDP, and what matched: others' data may not say why they took a host for RDP.
     Rdp,
     /// Those that accepted the connection.
     Open,
@@ -24,7 +24,7 @@ impl Selection {
     pub fn takes(self, record: &Record) -> bool {
         match self {
             Self::Matched => !record.matches.is_empty(),
-            Self::Rdp => record.observation.speaks_rdp(),
+            Self::Rdp => record.observation.speaks_rdp() || Self::Matched.takes(record),
             Self::Open => record.observation.is_open(),
             Self::All => true,
         }

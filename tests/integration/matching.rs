@@ -190,3 +190,55 @@ fn help_is_as_promised() {
     expect_file!["golden/help-match.txt"].assert_eq(&run(&["match", "--help"]).stdout);
     expect_file!["golden/help-targets.txt"].assert_eq(&run(&["targets", "--help"]).stdout);
 }
+
+#[test]
+fn no_input_is_lost_to_an_output_of_another_name() {
+    let folder = Folder::new();
+    let file = &samples(&folder, &["rdprint.jsonl"])[0];
+    let before = fs::read(file).unwrap();
+    let link = folder.path("link.jsonl");
+    fs::hard_link(file, &link).unwrap();
+    refused(&["match", file, "--overwrite", "-o", &link], "", "is also read; write to another file");
+    let redirected = crate::support::rdprint(&["match", "-", "--overwrite", "-o", file])
+        .stdin(fs::File::open(file).unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(redirected.status.code(), Some(2), "{redirected:?}");
+    assert_eq!(fs::read(file).unwrap(), before);
+}
+
+#[test]
+fn a_mistake_in_the_question_costs_no_earlier_answer() {
+    let folder = Folder::new();
+    let (ssl, kept) = (&samples(&folder, &["zeek-ssl.log"])[0], folder.write("kept.csv", "old\n"));
+    refused(&["match", ssl, "--overwrite", "-o", &kept], "", "no rdp.log is among");
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "old\n");
+}
+
+#[test]
+fn rows_that_are_of_another_format_are_named_and_not_passed_over() {
+    let folder = Folder::new();
+    let paths = samples(&folder, &["shodan.jsonl", "zgrab2.jsonl"]);
+    let lines = |path: &String| fs::read_to_string(path).unwrap().lines().count();
+    for (first, second) in [(&paths[0], &paths[1]), (&paths[1], &paths[0])] {
+        let both = fs::read_to_string(first).unwrap() + &fs::read_to_string(second).unwrap();
+        let ran = run_with_input(&["match"], &both);
+        assert_eq!(ran.code, Some(3), "{ran:?}");
+        let named =
+            ran.stderr.lines().filter(|line| line.contains("is no banner of Shodan's") || line.contains("of zgrab2's"));
+        assert_eq!(named.count(), lines(second), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_quotation_that_nobody_closes_hides_no_clone() {
+    let head = "timestamp,ip,port,subject_common_name,issuer_common_name\n";
+    let row = |end: &str| format!("2026-01-01 00:00:00,192.0.2.1,3389,WIN-BUNS25TD77J,{end}\n");
+    let feed = [head, &row("a"), &row("\"b"), &row("c"), &row("d")].concat();
+    let ran = run_with_input(&["match", "--format", "jsonl"], &feed);
+    assert_eq!((ran.code, ran.stdout.lines().count()), (Some(3), 3), "{ran:?}");
+    assert!(ran.stderr.contains("-:3: begins with a quotation mark that the file never closes"), "{}", ran.stderr);
+    // What a feed does not call RDP is written all the same where it matches.
+    let written = run_with_input(&["match", "--format", "jsonl", "--write", "rdp"], &feed);
+    assert_eq!(written.stdout.lines().count(), 3, "{written:?}");
+}

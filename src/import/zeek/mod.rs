@@ -16,6 +16,11 @@ use row::{Log, RowError, Rows};
 
 const TOOL: &str = "zeek";
 
+/// Whether this is the beginning of an rdp.log.
+pub(super) fn is_rdp_log(head: &[u8]) -> bool {
+    Log::of(head) == Some(Log::Rdp)
+}
+
 /// Reads the logs that belong together.
 pub(super) fn read(sources: Vec<Source>, take: &mut dyn FnMut(Item<'_>) -> Flow) -> Result<Flow, ImportError> {
     if sources.is_empty() {

@@ -8,7 +8,7 @@ use strum::EnumMessage;
 use super::Record;
 use crate::fingerprint::{Confidence, Fingerprint, FingerprintSet, Match, declares_name};
 use crate::knowledge::{Form, build, rdp_certificate_form};
-use crate::observe::{KeyPossession, Observation, Status};
+use crate::observe::{KeyPossession, Observation, Status, X224Answer};
 use crate::proto::x224::failure_name;
 use crate::visible::visible;
 
@@ -92,6 +92,8 @@ fn write_dialogue(note: &mut String, observation: &Observation) -> fmt::Result {
             writeln!(note, "    {label}: refused with {code}, {name}")?;
         } else if let Some(selected) = &answer.selected_protocol {
             writeln!(note, "    {label}: {}", visible(selected))?;
+        } else if answer.answer == Some(X224Answer::Reported) {
+            writeln!(note, "    {label}: RDP, says the source; it does not tell which was selected")?;
         } else if let Some(kind) = answer.answer {
             writeln!(note, "    {label}: none selected ({kind})")?;
         }

@@ -118,7 +118,7 @@ fn freerdp_under_the_redvds_name_is_contradicted() {
         .filter(|piece| piece.side == Side::Against)
         .map(|piece| piece.condition.as_str())
         .collect();
-    let expected = ["ntlm_build equals 20348", "windows_rdp_certificate equals no", "non_windows_stack equals freerdp"];
+    let expected = ["ntlm_build equals 20348", "non_windows_stack equals freerdp", "windows_rdp_certificate equals no"];
     assert_eq!(against, expected);
 }
 

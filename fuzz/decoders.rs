@@ -3,7 +3,7 @@
 
 use rdprint::knowledge::rdp_certificate_form;
 use rdprint::observe::Certificate;
-use rdprint::proto::tls_flight::{self, FlightReader, State};
+use rdprint::proto::tls_flight::{FlightReader, State};
 use rdprint::proto::x224::{self, Frame};
 use rdprint::proto::{credssp as tsrequest, mcs as mcs_pdu, ntlm as ntlm_message};
 
@@ -83,7 +83,7 @@ pub(crate) fn tls_flight(bytes: &[u8]) {
     let whole = read(stream.len().max(1));
     assert_eq!(read(usize::from(*size).max(1)), whole);
     let flight = whole.1;
-    assert!(flight.certificates.len() <= tls_flight::MAX_CHAIN);
+    assert!(flight.certificates.len() <= rdprint::proto::x509::MAX_CHAIN);
     if let Some(hello) = flight.server_hello {
         let _values = (hello.ja3s(), hello.carries_clock(0), hello.downgrade());
         if let Some(exchange) = flight.server_key_exchange {

@@ -6,14 +6,18 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 use thiserror::Error;
 
+use super::complaint::FingerprintErrors;
 use super::condition::View;
+use super::definition::{Conditions, Example, Origin, Status};
 use super::derive_traits;
-use super::file::{Example, FingerprintErrors, Origin, SourceFile, Status, Text};
+use super::file::SourceFile;
 use super::matching::judge;
 use super::name::declared_names;
 use super::set::FingerprintSet;
+use super::text::Text;
 use super::{Class, Confidence};
 use crate::observe::Observation;
+use crate::visible::is_hidden;
 
 /// Observed examples that a draft takes over; more add nothing that these do not show.
 const MOST_OBSERVED: usize = 3;
@@ -150,11 +154,12 @@ fn write(request: &DraftRequest, name: &str, members: &[&Observation], set: &Fin
 
 /// The NTLM version by its build.
 fn version(seen: &Observation) -> Option<(u32, &str)> {
-    Some((seen.ntlm_build()?, seen.ntlm.as_ref()?.product_version.as_deref()?))
+    let version = seen.ntlm.as_ref()?.product_version.as_deref()?;
+    (!version.contains(is_hidden)).then_some((seen.ntlm_build()?, version))
 }
 
 /// The conditions compiled on their own; none if the name cannot be asked for.
-fn conditions(required: &[Json], expected: &[Json]) -> Option<super::file::Conditions> {
+fn conditions(required: &[Json], expected: &[Json]) -> Option<Conditions> {
     let draft = DraftToml {
         id: "draft",
         name: "draft",
@@ -171,7 +176,7 @@ fn conditions(required: &[Json], expected: &[Json]) -> Option<super::file::Condi
     file.compile().ok().map(|fingerprint| fingerprint.conditions)
 }
 
-fn verdict(conditions: &super::file::Conditions, seen: &Observation) -> Option<Confidence> {
+fn verdict(conditions: &Conditions, seen: &Observation) -> Option<Confidence> {
     let traits = derive_traits(seen);
     judge(conditions, &View::of(seen, &traits)).map(|(confidence, _)| confidence)
 }
@@ -204,11 +209,12 @@ fn observed(request: &DraftRequest, members: &[&Observation]) -> Vec<Example> {
     kinds.into_iter().map(quoted).collect()
 }
 
-/// The names, without domains, and the version.
+/// The names, without domains, and the version. What nobody can see is left out: the draft is read on a terminal.
 fn quote(seen: &Observation) -> BTreeMap<String, Json> {
-    let names = declared_names(seen).into_iter().map(|name| (name.field.to_owned(), json!(name.label)));
-    let version = version(seen).map(|(_, version)| ("ntlm_product_version".to_owned(), json!(version)));
-    names.chain(version).collect()
+    let names = declared_names(seen).into_iter().map(|name| (name.field, name.label));
+    let version = version(seen).map(|(_, version)| ("ntlm_product_version", version));
+    let visible = names.chain(version).filter(|(_, text)| !text.contains(is_hidden));
+    visible.map(|(field, text)| (field.to_owned(), json!(text))).collect()
 }
 
 fn made_up(name: &str, versions: &BTreeMap<u32, &str>) -> Vec<Example> {
@@ -252,12 +258,7 @@ fn near_misses(name: &str, versions: &BTreeMap<u32, &str>) -> Vec<Example> {
 }
 
 /// Writes under each example the verdict that it gives, and who else matches it; what shows nothing goes.
-fn settle(
-    examples: &mut Vec<Example>,
-    counter_examples: &mut Vec<Example>,
-    asked: &super::file::Conditions,
-    set: &FingerprintSet,
-) {
+fn settle(examples: &mut Vec<Example>, counter_examples: &mut Vec<Example>, asked: &Conditions, set: &FingerprintSet) {
     let observation = |example: &Example| Observation::from_facts(&example.facts).ok();
     for example in examples.iter_mut() {
         let Some(seen) = observation(example) else { continue };

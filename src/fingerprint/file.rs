@@ -1,17 +1,14 @@
 //! The TOML form of a fingerprint, and its compilation with complaints that name file, line and key.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-use strum::{Display, IntoStaticStr};
+use serde::Deserialize;
 use toml::Spanned;
 
+use super::Class;
 use super::compile::{Complaint, ConditionToml, compile_all};
-use super::condition::{Condition, NAMES, without_one};
+use super::complaint::{FingerprintError, FingerprintErrors};
+use super::definition::{Conditions, Example, Fingerprint, Origin, Source, Status};
 use super::period::PartialDate;
-use super::{Class, Confidence};
-use crate::visible::is_hidden;
+use super::text::Text;
 
 /// Conditions of one file; its proof takes each away in turn.
 const MOST_CONDITIONS: usize = 200;
@@ -23,261 +20,6 @@ pub struct SourceFile {
     pub name: String,
     /// Its text.
     pub text: String,
-}
-
-/// A fingerprint, ready to compare with.
-#[derive(Debug)]
-pub struct Fingerprint {
-    /// The file that it stands in.
-    pub file: String,
-    /// Unique among all that are loaded.
-    pub id: String,
-    /// The embedded fingerprint that this one replaces.
-    pub overrides: Option<String>,
-    /// What people call the family.
-    pub name: String,
-    /// What a match means.
-    pub class: Class,
-    /// Whether it is `experimental`, `stable` or `deprecated`.
-    pub status: Status,
-    /// What the image is and who used it.
-    pub description: String,
-    /// What may fairly be said to a customer, where the class's own wording is not exact enough.
-    pub wording: Option<String>,
-    /// Since when the image is known.
-    pub first_seen: Option<PartialDate>,
-    /// When it was last reported.
-    pub last_seen: Option<PartialDate>,
-    /// Who else may show the same marks.
-    pub false_positives: Vec<String>,
-    /// Who reported it.
-    pub sources: Vec<Source>,
-    /// Observations that must match.
-    pub examples: Vec<Spanned<Example>>,
-    /// Observations that must not match.
-    pub counter_examples: Vec<Spanned<Example>>,
-    pub(super) conditions: Conditions,
-    /// Where `id` stands in the file, for complaints that only a whole set can have.
-    pub(super) id_offset: usize,
-}
-
-/// What a fingerprint asks.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Conditions {
-    /// Every one must hold.
-    pub(super) required: Vec<Condition>,
-    /// Supports where it holds, contradicts where it does not.
-    pub(super) expected: Vec<Condition>,
-    /// Supports where it holds.
-    pub(super) supporting: Vec<Condition>,
-    /// Contradicts where it holds.
-    pub(super) contradicting: Vec<Condition>,
-}
-
-impl Conditions {
-    /// The four lists by the names of their tables.
-    fn lists(&self) -> [(&'static str, &Vec<Condition>); 4] {
-        [
-            ("required", &self.required),
-            ("expected", &self.expected),
-            ("supporting", &self.supporting),
-            ("contradicting", &self.contradicting),
-        ]
-    }
-
-    /// Every way to take one condition away: which one, and the rest.
-    pub(super) fn reductions(&self) -> Vec<(&Condition, Self)> {
-        let required = without_one(&self.required).map(|(gone, list)| (gone, Self { required: list, ..self.clone() }));
-        let expected = without_one(&self.expected).map(|(gone, list)| (gone, Self { expected: list, ..self.clone() }));
-        let supporting =
-            without_one(&self.supporting).map(|(gone, list)| (gone, Self { supporting: list, ..self.clone() }));
-        let contradicting =
-            without_one(&self.contradicting).map(|(gone, list)| (gone, Self { contradicting: list, ..self.clone() }));
-        required.chain(expected).chain(supporting).chain(contradicting).collect()
-    }
-}
-
-impl Fingerprint {
-    /// What may fairly be said to a customer: the fingerprint's own words, or those of its class.
-    #[must_use]
-    pub fn fair_wording(&self) -> String {
-        let source = self.sources.first().map_or_else(|| "no source given".to_owned(), ToString::to_string);
-        let own = self.wording.clone();
-        one_line(&own.unwrap_or_else(|| self.class.wording(&self.name, &source, self.mark())))
-    }
-
-    /// What a host must show, as a customer would call it.
-    fn mark(&self) -> &'static str {
-        let asks_for = |is_it: fn(&str) -> bool| {
-            let mut tests = self.conditions.required.iter().flat_map(Condition::tests);
-            tests.any(|test| is_it(test.subject.name()))
-        };
-        if asks_for(|field| NAMES.contains(&field)) {
-            "the computer name"
-        } else if asks_for(|field| field.starts_with("cert_")) {
-            "the certificate"
-        } else {
-            "the marks"
-        }
-    }
-
-    /// Whether a name is among what it requires.
-    #[must_use]
-    pub fn requires_name(&self) -> bool {
-        self.mark() == "the computer name"
-    }
-
-    /// Its conditions as sentences, each with the list in which it stands.
-    pub fn conditions(&self) -> impl Iterator<Item = (&'static str, String)> {
-        self.conditions
-            .lists()
-            .into_iter()
-            .flat_map(|(name, list)| list.iter().map(move |condition| (name, condition.to_string())))
-    }
-}
-
-/// Text of a file on one line, as paragraphs are set elsewhere.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// How settled a fingerprint is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Display, IntoStaticStr)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Status {
-    /// New, or resting on one thin report.
-    Experimental,
-    /// Borne out.
-    Stable,
-    /// Kept for old data.
-    Deprecated,
-}
-
-/// A published report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// Who published it.
-    pub publisher: Text,
-    /// Its title.
-    pub title: Text,
-    /// When.
-    pub date: Option<PartialDate>,
-    /// Where it can be read.
-    pub url: Option<WebAddress>,
-}
-
-impl Source {
-    /// Publisher, date, title and address, as a note cites them.
-    #[must_use]
-    pub fn citation(&self) -> String {
-        let url = self.url.as_ref().map_or(String::new(), |url| format!(" <{url}>"));
-        format!("{self}: {}{url}", self.title)
-    }
-}
-
-/// A text for people: not empty, and without characters that nobody can see.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Text(String);
-
-impl TryFrom<String> for Text {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        if text.trim().is_empty() {
-            return Err("a text that people read must not be empty");
-        }
-        if text.contains(|character| is_hidden(character) && character != '\n') {
-            return Err("a text that people read must not hold characters that nobody can see");
-        }
-        Ok(Self(one_line(&text)))
-    }
-}
-
-impl Text {
-    /// A text of our own.
-    pub(super) fn ours(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl From<Text> for String {
-    fn from(text: Text) -> Self {
-        text.0
-    }
-}
-
-impl fmt::Display for Text {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
-    }
-}
-
-/// An address that begins with `https://` or `http://`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct WebAddress(String);
-
-impl TryFrom<String> for WebAddress {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let is_web = ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme));
-        if is_web { Ok(Self(text)) } else { Err("a `url` begins with https:// or http://") }
-    }
-}
-
-impl From<WebAddress> for String {
-    fn from(address: WebAddress) -> Self {
-        address.0
-    }
-}
-
-impl fmt::Display for WebAddress {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
-    }
-}
-
-/// `Microsoft, 2026-01-14`.
-impl fmt::Display for Source {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}", self.publisher)?;
-        self.date.as_ref().map_or(Ok(()), |date| write!(out, ", {date}"))
-    }
-}
-
-/// An observation that a fingerprint carries to prove itself.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Example {
-    /// Whether somebody saw it or it was made up.
-    pub origin: Origin,
-    /// Where it was published, if it was observed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// The verdict that an example must give.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub confidence: Option<Confidence>,
-    /// Other fingerprints that match this example too, by their ids.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub also_matches: Vec<String>,
-    /// What it shows.
-    pub why: Text,
-    /// Field → value.
-    pub facts: BTreeMap<String, serde_json::Value>,
-}
-
-/// Where an example comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Origin {
-    /// Somebody saw it.
-    Observed,
-    /// It was made up.
-    Synthetic,
 }
 
 #[derive(Deserialize)]
@@ -310,56 +52,6 @@ struct FingerprintToml {
     counter_examples: Vec<Spanned<Example>>,
 }
 
-/// What is wrong with a fingerprint file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FingerprintError {
-    /// The file.
-    pub file: String,
-    /// The line, from 1 on.
-    pub line: usize,
-    /// What is wrong and what to write instead; names the key.
-    pub message: String,
-}
-
-impl std::error::Error for FingerprintError {}
-
-impl fmt::Display for FingerprintError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}:{}: {}", self.file, self.line, self.message)
-    }
-}
-
-/// All that is wrong with some files, at least one thing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FingerprintErrors(Vec<FingerprintError>);
-
-impl FingerprintErrors {
-    /// The value if nothing is wrong.
-    pub(super) fn unless<T>(errors: Vec<FingerprintError>, value: impl FnOnce() -> T) -> Result<T, Self> {
-        if errors.is_empty() { Ok(value()) } else { Err(Self(errors)) }
-    }
-
-    /// Each of them.
-    #[must_use]
-    pub fn into_vec(self) -> Vec<FingerprintError> {
-        self.0
-    }
-}
-
-impl std::error::Error for FingerprintErrors {}
-
-/// The first, and how many more there are.
-impl fmt::Display for FingerprintErrors {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((first, others)) = self.0.split_first() else { return Ok(()) };
-        write!(out, "{first}")?;
-        if others.is_empty() {
-            return Ok(());
-        }
-        write!(out, " (and {} more; `rdprint fingerprints check` lists them)", others.len())
-    }
-}
-
 impl SourceFile {
     /// Parses and compiles the file.
     ///
@@ -368,12 +60,12 @@ impl SourceFile {
     pub fn compile(&self) -> Result<Fingerprint, FingerprintErrors> {
         let parsed: FingerprintToml = toml::from_str(&self.text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
-            FingerprintErrors(vec![self.error(offset, explained(error.message(), self.line_at(offset)))])
+            FingerprintErrors::of(vec![self.error(offset, explained(error.message(), self.line_at(offset)))])
         })?;
         compile(parsed, &self.name).map_err(|mut complaints| {
             complaints.sort_by_key(|complaint| complaint.offset);
             let errors = complaints.into_iter().map(|complaint| self.error(complaint.offset, complaint.message));
-            FingerprintErrors(errors.collect())
+            FingerprintErrors::of(errors.collect())
         })
     }
 

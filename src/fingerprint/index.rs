@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::condition::{Condition, Rule, View};
-use super::file::Fingerprint;
+use super::definition::Fingerprint;
 use super::name::NETBIOS_LENGTH;
 use super::operator::{Operator, keys};
 use super::subject::{Nature, Subject};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use strum::Display;
 
 use super::condition::{Answer, Condition, View};
-use super::file::{Conditions, Fingerprint};
+use super::definition::{Conditions, Fingerprint};
 use super::traits::{BUILD_UNKNOWN, NAMES_DISAGREE, TRAITS, Traits, WINDOWS_RDP_CERTIFICATE, Weight};
 use super::{Class, Confidence};
 use crate::knowledge::signature_algorithms;
@@ -37,8 +37,8 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// `field = "value"`, joined by commas; the condition itself where nothing was there to quote. Quotation marks and backslashes inside a value are escaped, so that no value
-    /// can pass for further facts.
+    /// `field = "value"`, joined by commas; the condition itself where nothing was there to quote. Quotation marks and
+    /// backslashes inside a value are escaped, so that no value can pass for further facts.
     #[must_use]
     pub fn facts_as_text(&self) -> String {
         if self.facts.is_empty() {

@@ -5,7 +5,9 @@
 
 mod class;
 mod compile;
+mod complaint;
 mod condition;
+mod definition;
 mod draft;
 mod file;
 mod index;
@@ -18,12 +20,16 @@ mod period;
 mod proof;
 mod set;
 mod subject;
+mod text;
 mod traits;
 
 pub use class::{Class, Confidence};
+pub use complaint::{FingerprintError, FingerprintErrors};
+pub use definition::{Example, Fingerprint, Origin, Source, Status};
 pub use draft::{DraftError, DraftRequest, draft};
-pub use file::{Example, Fingerprint, FingerprintError, FingerprintErrors, Origin, Source, SourceFile, Status, Text};
+pub use file::SourceFile;
 pub use matching::{Evidence, Match, Side};
 pub use name::declares_name;
 pub use set::FingerprintSet;
+pub use text::{Text, WebAddress};
 pub use traits::{TRAITS, Trait, Traits, derive_traits};

@@ -49,8 +49,9 @@ pub(super) fn declared_by_ntlm<'n>(names: &'n [DeclaredName<'n>]) -> Option<&'n 
 /// A declaration worth comparing. A wildcard names no machine.
 fn declared<'a>(field: &'static str, value: &'a str) -> Option<DeclaredName<'a>> {
     let value = value.trim_matches(|character: char| character.is_whitespace() || character == '\0');
-    let label = value.split(['.', '\0']).next().unwrap_or_default();
-    let names_a_machine = !label.is_empty() && !label.contains('*');
+    let end = value.bytes().position(|byte| matches!(byte, b'.' | 0)).unwrap_or(value.len());
+    let label = value.get(..end).unwrap_or_default();
+    let names_a_machine = !label.is_empty() && !label.as_bytes().contains(&b'*');
     names_a_machine.then_some(DeclaredName { field, value, label, may_be_cut: false })
 }
 

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use toml::Spanned;
 
+use super::complaint::{FingerprintError, FingerprintErrors};
 use super::condition::{Condition, View};
+use super::definition::{Conditions, Example, Fingerprint};
 use super::derive_traits;
-use super::file::{Conditions, Example, Fingerprint, FingerprintError, FingerprintErrors, SourceFile};
+use super::file::SourceFile;
 use super::matching::judge;
 use super::set::FingerprintSet;
 use super::{Confidence, Traits};

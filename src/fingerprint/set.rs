@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
 
+use super::complaint::{FingerprintError, FingerprintErrors};
 use super::condition::View;
-use super::file::{Fingerprint, FingerprintError, FingerprintErrors, SourceFile};
+use super::definition::Fingerprint;
+use super::file::SourceFile;
 use super::index::Index;
 use super::matching::{Match, compare};
 use super::traits::Traits;

@@ -4,9 +4,7 @@ use data_encoding::BASE64_NOPAD;
 
 use super::facts::Stated;
 use crate::observe::{Anomaly, Certificate};
-
-/// As many certificates as a probe keeps.
-const MAX_CHAIN: usize = 16;
+use crate::proto::x509::MAX_CHAIN;
 
 /// The certificates, every hash worked out from the bytes. `leaf` is what the source states of the first.
 pub(super) fn certificates(

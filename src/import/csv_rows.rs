@@ -1,11 +1,11 @@
 //! CSV rows of bounded length, together with the bytes that they were written with.
 
 use std::io::{self, BufRead};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use csv_core::{ReadRecordResult, Reader};
 
-use super::MAX_PIECE;
+use super::{Flow, MAX_PIECE, Reading};
 
 /// More columns than this no table has.
 const MAX_COLUMNS: usize = 4096;
@@ -81,6 +81,16 @@ impl CsvRows {
         (0..self.columns).map(|position| self.cell(position))
     }
 
+    /// Reads the names of the columns; breaks off with what came of it where there are none to go on with.
+    pub(super) fn read_header(&mut self, reading: &mut Reading<'_>) -> ControlFlow<Flow> {
+        match self.next() {
+            Ok(Row::Whole) => ControlFlow::Continue(()),
+            Ok(Row::End) => ControlFlow::Break(Flow::Continue(())),
+            Ok(Row::TooLong | Row::Misfit(_)) => ControlFlow::Break(reading.without_header()),
+            Err(error) => ControlFlow::Break(reading.broken(1, &error)),
+        }
+    }
+
     /// The next row, which must have as many cells as the header, and all its quotation marks closed.
     pub(super) fn next_of(&mut self, width: usize) -> io::Result<Row> {
         let row = self.next()?;
@@ -104,7 +114,7 @@ impl CsvRows {
         Ok(has_odd_marks && waiting(&self.again, self.again_from, &mut self.reader)?.is_empty())
     }
 
-    pub(super) fn next(&mut self) -> io::Result<Row> {
+    fn next(&mut self) -> io::Result<Row> {
         self.raw.clear();
         self.automaton.reset();
         self.columns = 0;

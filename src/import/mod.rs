@@ -190,16 +190,23 @@ pub fn open(paths: &[PathBuf], from: Option<Format>) -> Result<Vec<Source>, Impo
         .collect();
     let sources = sources?;
     // Known before any output is opened, so that a mistake in the question costs no earlier answer.
-    let zeek: Vec<&Source> = sources.iter().filter(|source| source.format() == Some(Format::Zeek)).collect();
-    if !zeek.is_empty() && zeek.iter().all(|source| !source.is_rdp_log) {
-        let names: Vec<String> = zeek.iter().map(|source| format!("`{}`", source.name())).collect();
-        return Err(ImportError::NoRdpLog(names.join(", ")));
-    }
+    require_rdp_log(&sources)?;
     Ok(sources)
+}
+
+/// Zeek's other logs say nothing without the one that names the connections.
+fn require_rdp_log(sources: &[Source]) -> Result<(), ImportError> {
+    let zeek: Vec<&Source> = sources.iter().filter(|source| source.format() == Some(Format::Zeek)).collect();
+    if zeek.is_empty() || zeek.iter().any(|source| source.is_rdp_log) {
+        return Ok(());
+    }
+    let names: Vec<String> = zeek.iter().map(|source| format!("`{}`", source.name())).collect();
+    Err(ImportError::NoRdpLog(names.join(", ")))
 }
 
 /// Reads the sources in their order, Zeek's logs last and together, and hands over what they hold.
 pub fn read(sources: Vec<Source>, take: &mut dyn FnMut(Item<'_>) -> Flow) -> Result<(), ImportError> {
+    require_rdp_log(&sources)?;
     let (zeek, others): (Vec<Source>, Vec<Source>) =
         sources.into_iter().partition(|source| source.format() == Some(Format::Zeek));
     for source in others {

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::ControlFlow;
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{Deserialize, Deserializer, Error as _, IntoDeserializer, Visitor};
@@ -36,11 +37,8 @@ pub(super) fn read(input: Input, take: &mut dyn FnMut(Item<'_>) -> Flow) -> Resu
     let Input { name, reader, .. } = input;
     let mut rows = CsvRows::of(reader);
     let mut reading = Reading { name: &name, take };
-    match rows.next() {
-        Ok(Row::Whole) => {}
-        Ok(Row::End) => return Ok(Flow::Continue(())),
-        Ok(Row::TooLong | Row::Misfit(_)) => return Ok(reading.without_header()),
-        Err(error) => return Ok(reading.broken(1, &error)),
+    if let ControlFlow::Break(flow) = rows.read_header(&mut reading) {
+        return Ok(flow);
     }
     let table = Table::of(&rows);
     for (column, without) in [

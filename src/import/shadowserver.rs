@@ -4,6 +4,8 @@
 //! Not kept: `rdp_protocol`, because the feed says `RDP` of servers that plainly speak TLS; and `ssl_version`, which is
 //! the certificate's version counted from nought in some years.
 
+use std::ops::ControlFlow;
+
 use jiff::Timestamp;
 
 use super::csv_rows::{CsvRows, Row};
@@ -47,12 +49,10 @@ pub(super) fn read(input: Input, take: &mut dyn FnMut(Item<'_>) -> Flow) -> Resu
     let Input { name, reader, .. } = input;
     let mut rows = CsvRows::of(reader);
     let mut reading = Reading { name: &name, take };
-    let columns = match rows.next() {
-        Ok(Row::Whole) => Columns::of(rows.cells()),
-        Ok(Row::End) => return Ok(Flow::Continue(())),
-        Ok(Row::TooLong | Row::Misfit(_)) => return Ok(reading.without_header()),
-        Err(error) => return Ok(reading.broken(1, &error)),
-    };
+    if let ControlFlow::Break(flow) = rows.read_header(&mut reading) {
+        return Ok(flow);
+    }
+    let columns = Columns::of(rows.cells());
     for (column, position) in [("ip", columns.ip), ("port", columns.port)] {
         if position.is_none() {
             return Err(ImportError::Column(name.clone(), column, "no row names an endpoint"));

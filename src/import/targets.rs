@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -188,11 +189,8 @@ fn read_csv(input: Input, take: &mut dyn FnMut(Item<'_>) -> Flow) -> Result<Flow
     let Input { name, reader, .. } = input;
     let mut rows = CsvRows::of(reader);
     let mut reading = Reading { name: &name, take };
-    match rows.next() {
-        Ok(Row::Whole) => {}
-        Ok(Row::End) => return Ok(Flow::Continue(())),
-        Ok(Row::TooLong | Row::Misfit(_)) => return Ok(reading.without_header()),
-        Err(error) => return Ok(reading.broken(1, &error)),
+    if let ControlFlow::Break(flow) = rows.read_header(&mut reading) {
+        return Ok(flow);
     }
     let column = |wanted: [&str; 2]| rows.cells().position(|cell| wanted.iter().any(|name| name.as_bytes() == cell));
     let Some(ip) = column(["ip", "saddr"]) else {

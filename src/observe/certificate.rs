@@ -294,7 +294,7 @@ fn registered_name(oid: &Oid<'_>) -> String {
 /// The size of an RSA modulus, leading zeros not counted.
 fn rsa_bits(subject_public_key_info: &[u8]) -> Option<usize> {
     let modulus = x509::rsa_key(x509::public_key(subject_public_key_info)?.key)?.modulus;
-    Some(modulus.len() * 8 - modulus.first()?.leading_zeros() as usize)
+    Some(x509::bit_length(modulus)).filter(|bits| *bits > 0)
 }
 
 /// Algorithm and size of a key.

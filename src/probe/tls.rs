@@ -18,12 +18,10 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, Inval
 use super::possession;
 use super::wire::{CHUNK, Fault, Wire};
 use crate::observe::{Anomaly, Certificate, KeyPossession, Status, Tls};
+use crate::proto::x509::MAX_CHAIN;
 
 /// First bytes of TLS records (RFC 8446, 5.1).
 const CONTENT_TYPES: RangeInclusive<u8> = 20..=23;
-
-/// Certificates of a chain that are kept. Real chains have up to five; 64 KiB of empty ones would be thousands.
-const MAX_CHAIN: usize = 16;
 
 /// What all connections share.
 #[derive(Debug)]

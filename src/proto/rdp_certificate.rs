@@ -2,10 +2,8 @@
 
 use super::Anomaly;
 use super::reader::Reader;
-use super::x509::{bit_length, without_leading_zeros};
+use super::x509::{MAX_CHAIN, bit_length, without_leading_zeros};
 
-/// Certificates of a chain that are kept, counted from its end, where the server's own stands.
-pub const MAX_CHAIN: usize = 16;
 /// MS-RDPELE 2.2.1.4.2: a chain has at most 200 certificates.
 const LONGEST_CHAIN: u32 = 200;
 /// `dwVersion`: the highest bit says that the certificate is temporary.

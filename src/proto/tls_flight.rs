@@ -10,11 +10,10 @@ use super::server_key_exchange::{Parameters, ServerKeyExchange};
 use super::tls_hello::{EXTENSIONS, HIGHEST_VERSION, SIGNATURE_ALGORITHMS};
 use super::tls_names::{self, GROUPS};
 use super::tls_record::{Message, Messages, Next, Records, TooLarge, content};
+use super::x509::MAX_CHAIN;
 
 /// The longest flight that is read, in bytes, and the longest message in it.
 pub const MAX_LENGTH: usize = 256 * 1024;
-/// Certificates of a chain that are kept. Real chains have up to five.
-pub const MAX_CHAIN: usize = 16;
 /// Alerts that are kept; a host that sends more has said what it had to say.
 const MAX_ALERTS: usize = 16;
 

@@ -99,6 +99,9 @@ pub fn rsa_key(mut key: &[u8]) -> Option<RsaKey<'_>> {
     Some(RsaKey { modulus, exponent })
 }
 
+/// Certificates of a chain that are kept; real chains have up to five.
+pub const MAX_CHAIN: usize = 16;
+
 /// The size of a big-endian number in bits, however many zeros stand before it.
 pub(crate) fn bit_length(number: &[u8]) -> usize {
     let significant = without_leading_zeros(number);

@@ -26,7 +26,6 @@ pub(super) fn read(sources: Vec<Source>, take: &mut dyn FnMut(Item<'_>) -> Flow)
     if sources.is_empty() {
         return Ok(Flow::Continue(()));
     }
-    let names = sources.iter().map(|source| format!("`{}`", source.name())).collect::<Vec<_>>().join(", ");
     let (mut inputs, mut others) = (Vec::new(), Vec::new());
     for source in sources {
         let input = source.into_input()?;
@@ -34,9 +33,6 @@ pub(super) fn read(sources: Vec<Source>, take: &mut dyn FnMut(Item<'_>) -> Flow)
             Some(log) => inputs.push((log, input)),
             None => others.push(input.name),
         }
-    }
-    if inputs.iter().all(|(log, _)| *log != Log::Rdp) {
-        return Err(ImportError::NoRdpLog(names));
     }
     for name in others {
         let what = "is a log of Zeek's that says nothing of RDP: rdp, ssl, x509 and ntlm are read";

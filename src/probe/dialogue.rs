@@ -11,7 +11,7 @@ use super::channel::Channel;
 use super::negotiation::{self, Agreed};
 use super::wire::{ConnectError, Fault, Wire};
 use super::{Depth, LocalFault, Prober, clear_flight, credssp, mcs};
-use crate::observe::{Certificate, Observation, Stage, Status};
+use crate::observe::{Observation, Stage, Status};
 use crate::proto::mcs::ConnectInitial;
 use crate::proto::x224::Protocols;
 
@@ -211,7 +211,8 @@ impl Dialogue<'_> {
 
     /// Whether the host has said what the depth asks for.
     fn is_enough(&self) -> bool {
-        self.prober.settings.depth == Depth::Certificate && self.seen.leaf().is_some_and(Certificate::names_a_host)
+        self.prober.settings.depth == Depth::Certificate
+            && self.seen.leaf().is_some_and(|leaf| leaf.machine_name().is_some())
     }
 
     /// Whether the host refused what a modern TLS library offers and has not shown its certificate. Schannel refuses by an

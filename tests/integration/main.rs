@@ -23,6 +23,9 @@ mod stall;
 mod structure;
 mod support;
 
+#[cfg(feature = "legacy-tls")]
+mod legacy_tls;
+
 #[cfg(feature = "real-servers")]
 mod real;
 #[cfg(feature = "real-servers")]

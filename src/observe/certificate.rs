@@ -131,6 +131,12 @@ impl Certificate {
         certificate
     }
 
+    /// Whether the subject has a common name that is more than blanks.
+    #[must_use]
+    pub fn names_a_host(&self) -> bool {
+        self.subject_cn.as_ref().is_some_and(|name| !name.trim().is_empty())
+    }
+
     fn read_extensions(&mut self, mut explicit: &[u8], problems: &mut Problems) {
         let Some(list) = der::read_tagged(&mut explicit, der::SEQUENCE) else {
             problems.add("extensions");

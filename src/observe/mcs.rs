@@ -162,7 +162,7 @@ mod tests {
         let mcs = read(RdpCertificate { raw: vec![], is_temporary: false, kind });
         let leaf = &mcs.certificates[0];
         assert_eq!(leaf.spki_sha256, Some(Hex(Sha256::digest(&spki).to_vec())));
-        assert_eq!((leaf.public_key_bits, leaf.names_a_host()), (Some(2048), false));
+        assert_eq!((leaf.public_key_bits, leaf.machine_name()), (Some(2048), None));
     }
 
     #[test]

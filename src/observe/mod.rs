@@ -191,7 +191,7 @@ impl Observation {
         let declared = [
             ntlm.and_then(|ntlm| ntlm.dns_computer_name.as_deref()),
             ntlm.and_then(|ntlm| ntlm.netbios_computer_name.as_deref()),
-            self.leaf().and_then(|leaf| leaf.subject_cn.as_deref()),
+            self.leaf().and_then(Certificate::machine_name),
         ];
         declared.into_iter().flatten().find(|name| !name.trim().is_empty())
     }

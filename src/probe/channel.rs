@@ -1,5 +1,7 @@
 //! What carries a step of the dialogue: the bare connection or TLS over it.
 
+#[cfg(feature = "legacy-tls")]
+use super::legacy_tls;
 use super::tls::Session;
 use super::wire::{CHUNK, Fault, Wire};
 
@@ -9,6 +11,9 @@ pub(super) enum Channel<'a> {
     Clear(&'a mut Wire),
     /// TLS over it.
     Tls(&'a mut Session, &'a mut Wire),
+    /// TLS as old hosts speak it.
+    #[cfg(feature = "legacy-tls")]
+    LegacyTls(&'a mut legacy_tls::Session, &'a mut Wire),
 }
 
 impl Channel<'_> {
@@ -16,6 +21,8 @@ impl Channel<'_> {
         match self {
             Self::Clear(wire) => wire.write(message).await,
             Self::Tls(session, wire) => session.send(wire, message).await,
+            #[cfg(feature = "legacy-tls")]
+            Self::LegacyTls(session, wire) => session.send(wire, message).await,
         }
     }
 
@@ -34,6 +41,8 @@ impl Channel<'_> {
                 Ok(count > 0)
             }
             Self::Tls(session, wire) => session.receive(wire, buffer, limit).await,
+            #[cfg(feature = "legacy-tls")]
+            Self::LegacyTls(session, wire) => session.receive(wire, buffer, limit).await,
         }
     }
 }

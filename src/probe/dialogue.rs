@@ -8,10 +8,12 @@ use jiff::{Timestamp, Unit};
 use tokio::time::Instant;
 
 use super::channel::Channel;
+#[cfg(feature = "legacy-tls")]
+use super::legacy_tls;
 use super::negotiation::{self, Agreed};
 use super::wire::{ConnectError, Fault, Wire};
 use super::{Depth, LocalFault, Prober, clear_flight, credssp, mcs};
-use crate::observe::{Certificate, Observation, Stage, Status};
+use crate::observe::{Observation, Stage, Status};
 use crate::proto::mcs::ConnectInitial;
 use crate::proto::x224::Protocols;
 
@@ -42,6 +44,16 @@ pub(super) async fn run(prober: &Prober, endpoint: SocketAddr) -> Result<Observa
 /// More digits would only promise a precision that a busy scanner does not have.
 fn to_millisecond(time: Timestamp) -> Timestamp {
     time.round(Unit::Millisecond).unwrap_or(time)
+}
+
+/// The two ways to speak with a host that refuses modern TLS.
+#[derive(Clone, Copy)]
+enum OldTls {
+    /// A whole handshake.
+    #[cfg(feature = "legacy-tls")]
+    Handshake,
+    /// Its first flight, read in clear.
+    FlightInClear,
 }
 
 struct Dialogue<'a> {
@@ -91,7 +103,10 @@ impl Dialogue<'_> {
         };
         wire.close().await;
         match ended {
-            Err(fault) if self.is_refused_by_modern_tls(&fault) => self.read_in_clear(offer, fault).await.map(Err),
+            Err(fault) if self.is_refused_by_modern_tls(&fault) => {
+                // Rare, and not to be carried about by every dialogue.
+                Box::pin(self.speak_old_tls(offer, fault)).await
+            }
             ended => Ok(ended),
         }
     }
@@ -211,7 +226,8 @@ impl Dialogue<'_> {
 
     /// Whether the host has said what the depth asks for.
     fn is_enough(&self) -> bool {
-        self.prober.settings.depth == Depth::Certificate && self.seen.leaf().is_some_and(Certificate::names_a_host)
+        self.prober.settings.depth == Depth::Certificate
+            && self.seen.leaf().is_some_and(|leaf| leaf.machine_name().is_some())
     }
 
     /// Whether the host refused what a modern TLS library offers and has not shown its certificate. Schannel refuses by an
@@ -221,40 +237,78 @@ impl Dialogue<'_> {
         self.seen.stage == Stage::Tls && is_refusal && fault.local.is_none() && self.seen.leaf().is_none()
     }
 
-    /// Reads on another connection what the host shows in clear to a hello that offers everything old. The handshake has
-    /// failed all the same: what is returned is its fault, with what became of this added where it was in vain.
-    async fn read_in_clear(&mut self, offer: Protocols, failed: Fault) -> Result<Fault, LocalFault> {
-        let mut wire = match self.connect_again().await? {
-            Ok(wire) => wire,
-            Err(fault) => return Ok(Fault { error: format!("{}; {}", failed.error, fault.error), ..failed }),
+    /// What can still be had of a host that refused modern TLS: with OpenSSL built in the whole dialogue, otherwise, or where
+    /// that fails too, what it shows in clear. Then the handshake has failed all the same, and `failed` stays the result.
+    async fn speak_old_tls(&mut self, offer: Protocols, failed: Fault) -> Result<Result<(), Fault>, LocalFault> {
+        #[cfg(feature = "legacy-tls")]
+        let failed = match self.once_more(offer, OldTls::Handshake).await? {
+            Err(fault) if self.is_refused_by_modern_tls(&fault) => failed.followed_by(&fault),
+            Err(_) if self.seen.stage == Stage::Tls => return Ok(Err(failed)),
+            ended => return Ok(ended),
         };
-        let read = self.read_flight(&mut wire, offer).await;
-        wire.close().await;
-        Ok(match read {
-            Err(Fault { local: Some(local), .. }) => return Err(local),
-            Err(fault) if self.seen.leaf().is_none() => {
-                self.seen.note(fault.anomaly);
-                Fault { error: format!("{}; to a hello in clear: {}", failed.error, fault.error), ..failed }
-            }
-            Err(Fault { anomaly, .. }) => {
-                self.seen.note(anomaly);
-                failed
-            }
-            Ok(()) => failed,
-        })
+        Ok(Err(match self.once_more(offer, OldTls::FlightInClear).await? {
+            Err(fault) if self.seen.leaf().is_none() => failed.followed_by(&fault),
+            _ => failed,
+        }))
     }
 
-    async fn read_flight(&mut self, wire: &mut Wire, offer: Protocols) -> Result<(), Fault> {
-        let mut negotiation = negotiation::Exchange::offering(offer);
-        let prober = self.prober;
-        let agreed = self.within_step(negotiation.run(wire, prober.settings.cookie.as_str())).await?;
-        if !matches!(agreed, Agreed::On(protocol) if protocol.starts_tls()) {
-            return Err(Fault::new(Status::ProtocolError, "the server does not select TLS a second time"));
+    /// Speaks old TLS on another connection.
+    async fn once_more(&mut self, offer: Protocols, way: OldTls) -> Result<Result<(), Fault>, LocalFault> {
+        let mut wire = match self.connect_again().await? {
+            Ok(wire) => wire,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let ended = match (self.agree_on_tls(&mut wire, offer).await, way) {
+            #[cfg(feature = "legacy-tls")]
+            (Ok(agreed), OldTls::Handshake) => self.speak_legacy_tls(&mut wire, agreed).await,
+            (Ok(_), OldTls::FlightInClear) => self.read_in_clear(&mut wire).await,
+            (Err(fault), _) => Err(fault),
+        };
+        wire.close().await;
+        match ended {
+            Err(Fault { local: Some(local), .. }) => Err(local),
+            ended => {
+                self.seen.note(ended.as_ref().err().and_then(|fault| fault.anomaly));
+                Ok(ended)
+            }
         }
+    }
+
+    async fn agree_on_tls(&mut self, wire: &mut Wire, offer: Protocols) -> Result<Protocols, Fault> {
+        let mut exchange = negotiation::Exchange::offering(offer);
+        let prober = self.prober;
+        match self.within_step(exchange.run(wire, prober.settings.cookie.as_str())).await? {
+            Agreed::On(protocol) if protocol.starts_tls() => Ok(protocol),
+            _ => Err(Fault::new(Status::ProtocolError, "the server does not select TLS again")),
+        }
+    }
+
+    /// Sends a hello that offers everything old and reads the flight that answers it, which completes no handshake.
+    async fn read_in_clear(&mut self, wire: &mut Wire) -> Result<(), Fault> {
         let mut exchange = clear_flight::Exchange::new()?;
         let read = self.within_step(exchange.run(wire)).await;
         exchange.read_into(&mut self.seen);
         read
+    }
+
+    #[cfg(feature = "legacy-tls")]
+    async fn speak_legacy_tls(&mut self, wire: &mut Wire, agreed: Protocols) -> Result<(), Fault> {
+        let mut session = legacy_tls::Session::new()?;
+        let result = self.within_step(session.handshake(wire)).await;
+        session.read_into(&mut self.seen);
+        result?;
+        let result = if self.is_enough() {
+            Ok(())
+        } else {
+            self.speak_in_tls(Channel::LegacyTls(&mut session, wire), agreed).await
+        };
+        let _courtesy = self
+            .within_step(async {
+                session.close(wire).await;
+                Ok(())
+            })
+            .await;
+        result
     }
 
     fn time_left(&self) -> Duration {

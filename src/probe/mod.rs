@@ -8,6 +8,8 @@ mod channel;
 mod clear_flight;
 mod credssp;
 mod dialogue;
+#[cfg(feature = "legacy-tls")]
+mod legacy_tls;
 mod mcs;
 mod negotiation;
 mod pace;

@@ -270,7 +270,7 @@ impl Watch {
 
 fn names_a_host(reader: &FlightReader) -> bool {
     let leaf = reader.flight().certificates.first();
-    leaf.is_some_and(|der| Certificate::from_der(der).names_a_host())
+    leaf.is_some_and(|der| Certificate::from_der(der).machine_name().is_some())
 }
 
 /// Hands all bytes to rustls and takes out what it decrypts, at once, since its own buffer is small.

@@ -1,4 +1,5 @@
-//! Real RDP servers on loopback: xrdp, FreeRDP's shadow server, weston and gnome-remote-desktop.
+//! Real RDP servers on loopback: xrdp, FreeRDP's shadow server, weston and gnome-remote-desktop; and OpenSSL's server
+//! behind a front that speaks X.224.
 //!
 //! For tests run as root on a machine prepared by `.ci/install-real-servers`. Whatever is missing or does not come
 //! up fails the test with one sentence; nothing is skipped. Each server has an address of its own in 127.0.0.0/8,
@@ -11,6 +12,7 @@
 mod expected;
 mod gnome;
 mod nmap;
+mod openssl;
 mod process;
 mod sandbox;
 mod shadow;
@@ -26,7 +28,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use expected::expected;
+pub(crate) use expected::{OldTls, expected};
 use process::Running;
 use sandbox::Sandbox;
 
@@ -100,7 +102,7 @@ impl Rig {
         thread::scope(|scope| {
             let inside = &sandbox;
             // The slowest first.
-            let starting = [gnome::start, shadow::start, weston::start, xrdp::start]
+            let starting = [gnome::start, shadow::start, weston::start, openssl::start, xrdp::start]
                 .map(|start| scope.spawn(move || start(inside)));
             for family in starting {
                 servers.extend(family.join().expect("starting a server does not panic")?);

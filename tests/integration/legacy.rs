@@ -156,7 +156,7 @@ fn a_host_that_refuses_both_hellos_is_asked_twice_and_no_more() {
         assert!(journal.dialogues.iter().all(|dialogue| dialogue.hello.is_some() && !dialogue.flight));
         assert_eq!((seen.stage, seen.leaf()), (Stage::Tls, None), "{seen:#?}");
         let error = seen.error.as_ref().unwrap();
-        assert!(error.contains("; to a hello in clear: "), "both failures are told: {error}");
+        assert!(error.contains("; asked again: "), "both failures are told: {error}");
     }
 }
 
@@ -463,7 +463,9 @@ fn the_old_hosts_of_a_population_are_all_read() {
     let server = Server::start("0.0.0.0:0".parse().unwrap(), simulator::answer(SEED)).unwrap();
     let targets: Vec<String> = chosen.iter().map(ToString::to_string).collect();
     let port = server.port().to_string();
-    let options = ["scan", "-p", &port, "--format", "jsonl", "--write", "all", "--per-network", "256"];
+    let output = ["scan", "-p", &port, "--format", "jsonl", "--write", "all"];
+    // Every host makes its key when it is first asked, and a busy machine is slow at that.
+    let options = [&output[..], &["--per-network", "256", "--step-timeout", "30s", "--timeout", "60s"]].concat();
     let ran = run(&[&options[..], &targets.iter().map(String::as_str).collect::<Vec<_>>()].concat());
     assert_eq!((ran.code, ran.stdout.lines().count()), (Some(0), chosen.len()), "{ran:?}");
     for line in ran.stdout.lines() {

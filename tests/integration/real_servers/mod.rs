@@ -28,7 +28,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use expected::{OldTls, expected};
+#[allow(unused_imports, reason = "the tests and the conformance table use different ones")]
+pub(crate) use expected::{Expected, OldTls, expected};
 use process::Running;
 use sandbox::Sandbox;
 
@@ -52,11 +53,13 @@ impl Rig {
     ///
     /// With the same sentence for every caller when a program is missing or a server does not answer in time.
     pub(crate) fn start() -> &'static Self {
+        Self::attempt().unwrap_or_else(|why| panic!("the real servers did not start: {why}"))
+    }
+
+    /// The same, or why it cannot be.
+    pub(crate) fn attempt() -> Result<&'static Self, &'static String> {
         static RIG: OnceLock<Result<Rig, String>> = OnceLock::new();
-        match RIG.get_or_init(Self::try_start) {
-            Ok(rig) => rig,
-            Err(why) => panic!("the real servers did not start: {why}"),
-        }
+        RIG.get_or_init(Self::try_start).as_ref()
     }
 
     /// Every server, in the order of [`expected`].

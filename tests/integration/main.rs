@@ -11,6 +11,7 @@ mod cli;
 mod corpus;
 mod dialogue;
 mod fingerprints;
+mod flights;
 mod guest;
 mod hostile;
 mod import;

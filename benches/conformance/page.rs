@@ -10,8 +10,8 @@ const HEAD: &str = "# What rdprint and nmap get from each behaviour
     cargo bench --bench conformance -- --write
 
 makes this page, as root, on a machine with nmap and what `.ci/install-real-servers` installs. Packets go to loopback only.
-Each row is one host, looked at by rdprint and a second later by nmap (`-n -Pn -sT` with the scripts `rdp-ntlm-info`,
-`rdp-enum-encryption` and `ssl-cert`, at most 40 s a host). *Name* says where a program has the machine's name from,
+Each row is one host, looked at by rdprint and a second later by nmap (`-n -Pn -sT`, at most 25 s a run), in two runs: with
+the script `rdp-ntlm-info`, then with `rdp-enum-encryption` and `ssl-cert`, beside which the first says nothing. *Name* says where a program has the machine's name from,
 *certificate* whether it has the host's own one, byte for byte. The times are wall clock of the whole program on a busy
 machine, start-up included: they show what is waited for, not speed.
 

@@ -243,13 +243,18 @@ impl Dialogue<'_> {
         #[cfg(feature = "legacy-tls")]
         let failed = match self.once_more(offer, OldTls::Handshake).await? {
             Err(fault) if self.is_refused_by_modern_tls(&fault) => failed.followed_by(&fault),
-            Err(_) if self.seen.stage == Stage::Tls => return Ok(Err(failed)),
+            Err(fault) if self.seen.stage == Stage::Tls => return Ok(Err(self.after_all(failed, &fault))),
             ended => return Ok(ended),
         };
         Ok(Err(match self.once_more(offer, OldTls::FlightInClear).await? {
-            Err(fault) if self.seen.leaf().is_none() => failed.followed_by(&fault),
-            _ => failed,
+            Err(fault) => self.after_all(failed, &fault),
+            Ok(()) => failed,
         }))
+    }
+
+    /// What is to be told of a handshake that failed twice: both reasons, unless the chain came all the same.
+    fn after_all(&self, failed: Fault, later: &Fault) -> Fault {
+        if self.seen.leaf().is_none() { failed.followed_by(later) } else { failed }
     }
 
     /// Speaks old TLS on another connection.

@@ -80,6 +80,7 @@ pub(crate) fn rdprint(mut command: Command, ip: Ipv4Addr, port: u16, truth: &Tru
     let der = leaf["der"].as_str().and_then(|der| BASE64.decode(der.as_bytes()).ok());
     let certificate = match der {
         None if leaf["spki_sha256"].is_string() => "bare key".to_owned(),
+        Some(_) if step == "mcs" && leaf["parse_error"].is_string() => "bytes that are none".to_owned(),
         der => judge(der, truth),
     };
     let sources =

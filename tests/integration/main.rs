@@ -10,6 +10,7 @@
 mod cli;
 mod corpus;
 mod dialogue;
+mod families;
 mod fingerprints;
 mod guest;
 mod hostile;

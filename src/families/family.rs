@@ -1,4 +1,4 @@
-//! The record of a family: a public promise, described row by row in [`FAMILY_FIELDS`] and docs/families.md.
+//! The record of a family: a public promise, described row by row in [`FAMILY_FIELDS`](super::FAMILY_FIELDS).
 
 use std::net::IpAddr;
 

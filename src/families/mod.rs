@@ -26,6 +26,7 @@ mod apart;
 mod certificates;
 mod chance;
 mod family;
+mod fields;
 mod find;
 mod links;
 mod names;
@@ -43,6 +44,7 @@ pub use family::{
     BuildCount, CertificateStory, Chance, FAMILY_SCHEMA_VERSION, Family, Growth, KnownAs, Link, LinkKind, Member,
     NameCount, PrefixCount, Reason, Share, SharedCertificate, Verdict,
 };
+pub use fields::{FAMILY_FIELDS, FamilyField};
 pub use find::{Findings, Settings, WindowCount};
 pub use names::Drawers;
 pub use naming::Drawn;
@@ -53,5 +55,6 @@ pub use seen::{Declared, OwnCertificate, Role, Seen};
 pub use words::scientific;
 
 #[cfg(test)]
-#[path = "tests.rs"]
+mod field_tests;
+#[cfg(test)]
 mod tests;

@@ -7,12 +7,12 @@ use super::*;
 const DAY: i64 = 24 * 3600;
 /// The day on which these tests begin.
 const START: i64 = 1_780_000_000;
-const NAME: &str = "WIN-7K2QF0B3M1D";
+pub(super) const NAME: &str = "WIN-7K2QF0B3M1D";
 const OTHER: &str = "WIN-3RVK0A7QD1T";
 
 /// A look in days after the start.
 #[derive(Clone)]
-struct At {
+pub(super) struct At {
     ip: [u8; 4],
     port: u16,
     day: f64,
@@ -25,7 +25,7 @@ struct At {
 }
 
 /// A certificate of its own number, made `day` days after the start.
-fn certificate(number: u8, day: i64) -> OwnCertificate {
+pub(super) fn certificate(number: u8, day: i64) -> OwnCertificate {
     OwnCertificate {
         sha256: Some([number; 32]),
         key: Some([number; 32]),
@@ -34,13 +34,13 @@ fn certificate(number: u8, day: i64) -> OwnCertificate {
     }
 }
 
-fn at(ip: [u8; 4], day: f64) -> At {
+pub(super) fn at(ip: [u8; 4], day: f64) -> At {
     let version = Some("10.0.20348");
     At { ip, port: 3389, day, name: NAME, certificate: None, skew_ms: None, version, role: Role::Machine, timed: true }
 }
 
 impl At {
-    fn shows(self, certificate: OwnCertificate) -> Self {
+    pub(super) fn shows(self, certificate: OwnCertificate) -> Self {
         Self { certificate: Some(certificate), ..self }
     }
 
@@ -48,7 +48,7 @@ impl At {
         Self { name, ..self }
     }
 
-    fn skewed(self, skew_ms: i64) -> Self {
+    pub(super) fn skewed(self, skew_ms: i64) -> Self {
         Self { skew_ms: Some(skew_ms), ..self }
     }
 
@@ -83,7 +83,7 @@ fn find(looks: &[At]) -> Vec<Family> {
     find_with(looks, &Settings::default())
 }
 
-fn only(looks: &[At]) -> Family {
+pub(super) fn only(looks: &[At]) -> Family {
     let [family] = <[Family; 1]>::try_from(find(looks)).unwrap_or_else(|all| panic!("{all:#?}"));
     family
 }
@@ -358,7 +358,7 @@ fn chance_pairs_are_not_families() {
 }
 
 /// The name of a generator that a number stands for.
-pub(super) fn drawn(generator: &str, length: u32, number: u64) -> String {
+fn drawn(generator: &str, length: u32, number: u64) -> String {
     let symbols: Vec<char> = ('0'..='9').chain('A'..='V').collect();
     let suffix = (0..length).map(|place| symbols[usize::try_from(number >> (5 * place) & 31).unwrap()]);
     format!("{generator}-{}", suffix.collect::<String>())

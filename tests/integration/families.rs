@@ -190,15 +190,8 @@ fn bad_input_is_named_in_one_sentence() {
 
 #[test]
 fn hostile_names_stay_harmless() {
-    let names = [
-        "=cmd|' /C calc'!A0",
-        "\u{202e}gpj.exe",
-        "WIN-7K2QF0B3M1\u{410}",
-        "\u{1b}[2J",
-        &"A".repeat(1_000_000),
-        "",
-        "\0",
-    ];
+    let names =
+        ["=cmd|' /C calc'!A0", "\u{202e}gpj.exe", "WIN-7K2QF0B3M1\u{410}", "\u{1b}[2J", &"A".repeat(100_000), "", "\0"];
     let looks: String = (1..9_u8)
         .flat_map(|ip| names.iter().map(move |name| record(&format!("192.0.{ip}.1"), "2026-01-14T12:00:00Z", name)))
         .collect();

@@ -7,6 +7,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod calibration;
 mod cli;
 mod corpus;
 mod dialogue;

@@ -16,6 +16,7 @@ mod fingerprints;
 mod guest;
 mod hostile;
 mod import;
+mod legacy;
 mod matching;
 mod output;
 mod ranges;
@@ -24,6 +25,9 @@ mod selftest;
 mod stall;
 mod structure;
 mod support;
+
+#[cfg(feature = "legacy-tls")]
+mod legacy_tls;
 
 #[cfg(feature = "real-servers")]
 mod real;

@@ -5,6 +5,7 @@
 
 pub mod command;
 pub mod config;
+pub mod families;
 pub mod fingerprint;
 pub mod import;
 pub mod knowledge;

@@ -449,7 +449,7 @@ pub static FIELDS: &[Field<Observation>] = &[
         "ntlm_clock_skew_ms",
         "ntlm.clock_skew_ms",
         Kind::Integer,
-        "The host's clock minus the middle of our exchange.",
+        "The host's clock minus the middle of our exchange, where that took two seconds or less.",
         |o| ntlm(o, |n| n.clock_skew_ms),
     )
     .in_unit("ms"),

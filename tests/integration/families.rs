@@ -53,7 +53,9 @@ fn hidden_families_are_found_told_apart_drafted_and_found_again() {
     let targets = folder.write("targets.txt", &list);
     let records = folder.path("records.jsonl");
     let scan = |more: &[&str]| {
-        run(&[&["scan", "-f", &targets, "-p", &port, "--write", "all", "--per-network", "256"], more].concat())
+        // Every host makes its key when it is first asked, and a busy machine is slow at that.
+        let patience = ["--per-network", "256", "--step-timeout", "30s", "--timeout", "60s"];
+        run(&[&["scan", "-f", &targets, "-p", &port, "--write", "all"], &patience[..], more].concat())
     };
     let scanned = scan(&["-o", &records]);
     assert_eq!(scanned.code, Some(0), "{scanned:?}");

@@ -8,6 +8,7 @@ mod certificate;
 mod facts;
 mod field;
 mod from_facts;
+mod mask;
 mod ntlm;
 mod words;
 
@@ -21,6 +22,7 @@ pub use certificate::Certificate;
 pub use facts::FIELDS;
 pub use field::{Field, Kind, Value, nearest, neutralise, restore, split_list};
 pub use from_facts::FactError;
+pub use mask::{COMPARED, MASKED, Passing};
 pub use ntlm::Ntlm;
 pub use words::{KeyPossession, Stage, Status, X224Answer};
 

@@ -3,6 +3,7 @@
 //!
 //! `ARCHITECTURE.md` shows the rooms of the house; each module imports only from those below it.
 
+pub mod change;
 pub mod command;
 pub mod config;
 pub mod fingerprint;
@@ -15,6 +16,7 @@ pub mod proto;
 pub mod resolve;
 pub mod scan;
 pub mod selftest;
+pub mod store;
 pub mod target;
 pub mod verdict;
 pub mod visible;

@@ -3,6 +3,7 @@
 //!
 //! `ARCHITECTURE.md` shows the rooms of the house; each module imports only from those below it.
 
+pub mod alert;
 pub mod change;
 pub mod command;
 pub mod config;
@@ -16,7 +17,9 @@ pub mod proto;
 pub mod resolve;
 pub mod scan;
 pub mod selftest;
+pub mod silence;
 pub mod store;
+pub mod sweep;
 pub mod target;
 pub mod verdict;
 pub mod visible;

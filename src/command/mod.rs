@@ -4,12 +4,14 @@ mod exit;
 mod explain;
 mod fields;
 mod fingerprints;
+mod history;
 mod matching;
 mod outputs;
 mod problems;
 mod scan;
 mod selftest;
 mod signals;
+mod sweep;
 mod targets;
 mod words;
 
@@ -42,6 +44,13 @@ enum Command {
     Explain(explain::ExplainFlags),
     /// List, show, check, test and draft fingerprints
     Fingerprints(fingerprints::FingerprintsFlags),
+    /// Scan again and again with a memory: tell what is new, gone, changed, returned or moved, and nothing else
+    ///
+    /// For cron and systemd. Prints nothing where nothing is new, never runs twice at once, and goes on where it was
+    /// stopped.
+    Sweep(sweep::SweepFlags),
+    /// Ask what the sweeps have seen: their list, one address, one fingerprint, the difference of two
+    History(history::HistoryFlags),
     /// Find a planted clone on loopback, so that "no findings" can be believed
     ///
     /// A small server on 127.0.0.1 plays a clone of a known image, and then an honest host. Both are probed and judged
@@ -59,6 +68,8 @@ impl Cli {
             Command::Targets(flags) => targets::run(&flags),
             Command::Explain(flags) => explain::run(&flags),
             Command::Fingerprints(flags) => fingerprints::run(&flags),
+            Command::Sweep(flags) => sweep::run(&flags),
+            Command::History(flags) => history::run(&flags),
             Command::Selftest => selftest::run(),
         }
     }

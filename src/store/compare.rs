@@ -18,6 +18,8 @@ pub struct Conclusion<'a> {
     pub silenced: &'a [Option<String>],
     /// Alerts: identifier, channel, body.
     pub alerts: &'a [(String, String, String)],
+    /// After how many misses an endpoint was taken to be gone.
+    pub misses: u32,
     /// The scanner's word for what was covered.
     pub coverage: &'a str,
     /// The end.
@@ -72,7 +74,7 @@ impl Store {
     pub fn conclude(&mut self, sweep: i64, conclusion: &Conclusion<'_>) -> Result<(), StoreError> {
         let previous = self.complete_before(sweep)?.map(|previous| previous.id);
         let path = self.path.clone();
-        let Conclusion { comparison, silenced, alerts, coverage, ended } = conclusion;
+        let Conclusion { comparison, silenced, alerts, misses: limit, coverage, ended } = conclusion;
         let mut conclude = || {
             let transaction = self.connection.transaction()?;
             for (id, Standing { presence, misses, .. }) in &comparison.standings {
@@ -105,8 +107,9 @@ impl Store {
                 ])?;
             }
             transaction.execute(
-                "UPDATE sweep SET state = 'complete', cursor = NULL, coverage = ?2, ended = ?3, previous = ?4 WHERE id = ?1",
-                params![sweep, coverage, nanoseconds(*ended), previous],
+                "UPDATE sweep SET state = 'complete', cursor = NULL, coverage = ?2, ended = ?3, previous = ?4, misses = ?5
+                    WHERE id = ?1",
+                params![sweep, coverage, nanoseconds(*ended), previous, limit],
             )?;
             transaction.commit()
         };

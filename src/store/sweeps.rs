@@ -39,9 +39,12 @@ pub struct Sweep {
     pub fingerprint_set: String,
     /// The complete sweep that it was compared with.
     pub previous: Option<i64>,
+    /// After how many misses an endpoint was gone in its comparison.
+    pub misses: Option<u32>,
 }
 
-const SELECT: &str = "SELECT s.id, s.state, s.started, s.ended, s.identity, s.cursor, s.coverage, f.hash, s.previous
+const SELECT: &str =
+    "SELECT s.id, s.state, s.started, s.ended, s.identity, s.cursor, s.coverage, f.hash, s.previous, s.misses
     FROM sweep s JOIN fingerprint_set f ON f.id = s.fingerprint_set";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Sweep> {
@@ -57,6 +60,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Sweep> {
         coverage: row.get(6)?,
         fingerprint_set: row.get(7)?,
         previous: row.get(8)?,
+        misses: row.get(9)?,
     })
 }
 

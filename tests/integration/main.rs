@@ -22,6 +22,7 @@ mod selftest;
 mod stall;
 mod structure;
 mod support;
+mod sweep;
 
 #[cfg(feature = "real-servers")]
 mod real;

@@ -4,7 +4,7 @@ mod dry_run;
 mod flags;
 mod meta;
 mod progress;
-mod targets;
+pub(super) mod targets;
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ use crate::scan::{self, Checkpoints, Coverage, FileRecorder, Identity, Limits, O
 use dry_run::DryRun;
 pub(super) use flags::ScanFlags;
 use meta::{Meta, beside};
-use progress::Progress;
+pub(super) use progress::Progress;
 use targets::Resolved;
 
 /// Files that the process needs beside its connections.
@@ -152,7 +152,7 @@ fn limits(flags: &ScanFlags, config: &Config) -> Result<Limits, Failure> {
 }
 
 /// As many hosts at once as were asked for, or as the limit of open files allows.
-fn raise_file_limit(mut limits: Limits) -> Limits {
+pub(super) fn raise_file_limit(mut limits: Limits) -> Limits {
     let wanted = u64::from(limits.concurrency.get());
     let limit = rlimit::increase_nofile_limit(wanted + FILES_IN_RESERVE).unwrap_or(wanted + FILES_IN_RESERVE);
     let allowed = wanted.min(limit.saturating_sub(FILES_IN_RESERVE).max(1));

@@ -19,8 +19,9 @@ CREATE TABLE sweep (
     cursor TEXT,
     coverage TEXT,
     fingerprint_set INTEGER NOT NULL REFERENCES fingerprint_set (id),
-    -- The complete sweep that this one was compared with.
-    previous INTEGER REFERENCES sweep (id)
+    -- The complete sweep that this one was compared with, and after how many misses an endpoint was gone.
+    previous INTEGER REFERENCES sweep (id),
+    misses INTEGER
 ) STRICT;
 
 -- Every endpoint that ever spoke RDP. first_seen and last_seen are never pruned. The columns from presence on say where the

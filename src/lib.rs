@@ -7,6 +7,7 @@ pub mod alert;
 pub mod change;
 pub mod command;
 pub mod config;
+pub mod families;
 pub mod fingerprint;
 pub mod import;
 pub mod knowledge;

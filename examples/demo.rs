@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use rdprint::fingerprint::FingerprintSet;
 use rdprint::output::{CsvOptions, Format, Outputs, Selection, Sink, TableSink, sink};
-use rdprint::scan::{self, Limits, Plan, Progress, Shard, Targets, Wish};
+use rdprint::scan::{self, FileRecorder, Limits, Plan, Progress, Shard, Targets, Wish};
 use rdprint::target::{Addresses, Endpoints, Scope, parse};
 use rdprint::verdict::Record;
 use simulator::{ChildServer, Kind};
@@ -51,11 +51,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         let file = File::create(name)?;
         outputs.add(name.to_owned(), sink(format, Box::new(file), &csv, false)?);
     }
+    let recorder = Box::new(FileRecorder::new(outputs, None));
     // Nobody stops the demo early, so the wish never changes.
     let (_unchanged, wish) = tokio::sync::watch::channel(Wish::GoOn);
     let start = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(scan::run(plan, &fingerprints, outputs, None, wish, &mut |_progress| {}));
+    let outcome = runtime.block_on(scan::run(plan, &fingerprints, recorder, wish, None, &mut |_progress| {}));
     if let Some(error) = outcome.error {
         return Err(error.into());
     }

@@ -3,6 +3,8 @@
 //!
 //! `ARCHITECTURE.md` shows the rooms of the house; each module imports only from those below it.
 
+pub mod alert;
+pub mod change;
 pub mod command;
 pub mod config;
 pub mod families;
@@ -16,6 +18,9 @@ pub mod proto;
 pub mod resolve;
 pub mod scan;
 pub mod selftest;
+pub mod silence;
+pub mod store;
+pub mod sweep;
 pub mod target;
 pub mod verdict;
 pub mod visible;

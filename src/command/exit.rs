@@ -15,7 +15,9 @@ pub enum Exit {
     Skipped,
     /// Stopped by our own fault; results are partial, or the self-test failed.
     OwnFault,
-    /// Ended by its time limit before everything was done.
+    /// Another run holds the lock.
+    Held,
+    /// Ended by its window, its time limit or a health check before everything was done.
     Incomplete,
     /// SIGINT.
     Interrupted,
@@ -33,6 +35,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Skipped => 3,
             Self::OwnFault => 4,
+            Self::Held => 5,
             Self::Incomplete => 6,
             Self::Interrupted => 130,
             Self::Terminated => 143,
@@ -52,6 +55,11 @@ impl Failure {
     /// A mistake in what the user gave; nothing was sent.
     pub fn usage(message: impl fmt::Display) -> Self {
         Self { exit: Exit::Usage, message: message.to_string() }
+    }
+
+    /// Another run has what this one needs.
+    pub fn held(message: impl fmt::Display) -> Self {
+        Self { exit: Exit::Held, message: message.to_string() }
     }
 
     /// Our own fault, in the middle.

@@ -5,12 +5,14 @@ mod explain;
 mod families;
 mod fields;
 mod fingerprints;
+mod history;
 mod matching;
 mod outputs;
 mod problems;
 mod scan;
 mod selftest;
 mod signals;
+mod sweep;
 mod targets;
 mod words;
 
@@ -48,6 +50,13 @@ enum Command {
     Families(families::FamiliesFlags),
     /// List, show, check, test and draft fingerprints
     Fingerprints(fingerprints::FingerprintsFlags),
+    /// Scan again and again with a memory: tell what is new, gone, changed, returned or moved, and nothing else
+    ///
+    /// For cron and systemd. Prints nothing where nothing is new, never runs twice at once, and goes on where it was
+    /// stopped.
+    Sweep(sweep::SweepFlags),
+    /// Ask what the sweeps have seen: their list, one address, one fingerprint, the difference of two
+    History(history::HistoryFlags),
     /// Find a planted clone on loopback, so that "no findings" can be believed
     ///
     /// A small server on 127.0.0.1 plays a clone of a known image, and then an honest host. Both are probed and judged
@@ -66,6 +75,8 @@ impl Cli {
             Command::Explain(flags) => explain::run(&flags),
             Command::Families(flags) => families::run(&flags),
             Command::Fingerprints(flags) => fingerprints::run(&flags),
+            Command::Sweep(flags) => sweep::run(&flags),
+            Command::History(flags) => history::run(&flags),
             Command::Selftest => selftest::run(),
         }
     }

@@ -83,6 +83,11 @@ impl HandOut {
         Self { targets, order, unfinished, cursor, skipped: 0 }
     }
 
+    /// From now on these are excluded.
+    pub(super) fn exclude(&mut self, addresses: Addresses) {
+        self.targets.exclude = addresses;
+    }
+
     /// How many of this run's positions have been taken.
     pub(super) fn cursor(&self) -> u64 {
         self.cursor
@@ -91,6 +96,11 @@ impl HandOut {
     /// Positions that are still to be taken again.
     pub(super) fn unfinished(&self) -> &[u64] {
         &self.unfinished
+    }
+
+    /// Whether every position was taken.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.unfinished.is_empty() && self.cursor >= self.targets.positions()
     }
 
     fn next_position(&mut self) -> Option<u64> {

@@ -1,6 +1,7 @@
 //! The pipeline: take an endpoint, wait for its turn, probe, judge, write, count, stop.
 
 mod coverage;
+mod excludes;
 mod gate;
 mod handout;
 mod limits;
@@ -19,14 +20,16 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::fingerprint::FingerprintSet;
 use crate::observe::Observation;
-use crate::output::{Outputs, WriteError};
+use crate::output::WriteError;
 use crate::probe::{LocalFault, Prober};
 use crate::verdict::Record;
 
 pub use coverage::{Coverage, NoName};
+pub use excludes::Excludes;
 pub use handout::{Shard, Targets};
 pub use limits::Limits;
 pub use resume::{Checkpoints, Identity, Progress, ResumeError, ResumeFile};
+pub use writer::{FileRecorder, Recorder};
 
 use gate::Gate;
 use handout::{HandOut, Job};
@@ -100,13 +103,14 @@ pub struct Outcome {
     pub error: Option<ScanError>,
 }
 
-/// Probes every endpoint of the plan, or as many as there is time for, and tells its progress to `watcher`.
+/// Probes every endpoint of the plan, or as many as there is time for, and tells its progress to `watcher`. Where there
+/// are `excludes`, they stand in place of the plan's, and hold as soon as they change.
 pub async fn run(
     plan: Plan,
     fingerprints: &FingerprintSet,
-    outputs: Outputs,
-    checkpoints: Option<Checkpoints>,
+    recorder: Box<dyn Recorder>,
     wish: watch::Receiver<Wish>,
+    excludes: Option<watch::Receiver<Excludes>>,
     watcher: &mut dyn FnMut(&Coverage),
 ) -> Outcome {
     let Plan { targets, limits, progress } = plan;
@@ -126,9 +130,9 @@ pub async fn run(
         concurrency: at_least_one(limits.concurrency),
         end: limits.max_duration.map(|limit| Instant::now() + limit),
         error: None,
-        has_checkpoints: checkpoints.is_some(),
+        may_begin: true,
     };
-    run.go(fingerprints, Writer::start(outputs, checkpoints), wish, watcher).await
+    run.go(fingerprints, Writer::start(recorder), wish, excludes, watcher).await
 }
 
 /// The state of a run.
@@ -141,14 +145,15 @@ struct Run {
     /// Let in by the gate, and waiting for the rate limit.
     next: Option<Job>,
     running: JoinSet<Result<Observation, LocalFault>>,
-    in_work: HashMap<task::Id, Job>,
+    in_work: HashMap<task::Id, (Job, task::AbortHandle)>,
     /// Positions that could not be finished for want of resources.
     lost: Vec<u64>,
     coverage: Coverage,
     concurrency: usize,
     end: Option<Instant>,
     error: Option<ScanError>,
-    has_checkpoints: bool,
+    /// Whether the excludes are known, so that new hosts may be begun.
+    may_begin: bool,
 }
 
 impl Run {
@@ -157,26 +162,37 @@ impl Run {
         fingerprints: &FingerprintSet,
         writer: Writer,
         mut wish: watch::Receiver<Wish>,
+        mut excludes: Option<watch::Receiver<Excludes>>,
         watcher: &mut dyn FnMut(&Coverage),
     ) -> Outcome {
+        self.exclude(excludes.as_mut().map(|excludes| excludes.borrow_and_update().clone()));
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let (mut ticks, mut can_be_stopped, mut ran_out_of_time) = (0_u32, true, false);
         loop {
             let wanted = *wish.borrow();
             let goes_on = wanted == Wish::GoOn && !ran_out_of_time && self.error.is_none() && !writer.has_enough();
-            if goes_on && self.next.is_none() {
+            let may_begin = goes_on && self.may_begin;
+            if may_begin && self.next.is_none() {
                 self.next = self.pick();
             }
-            let has_work = goes_on && (self.next.is_some() || !self.waiting.is_empty());
+            // While the excludes are unknown the run waits for them; only its end is then an end.
+            let is_held = !self.may_begin && !self.handout.is_exhausted();
+            let has_work = goes_on && (is_held || self.next.is_some() || !self.waiting.is_empty());
             if wanted == Wish::EndNow || self.running.is_empty() && !has_work {
                 break;
             }
-            let can_start = goes_on && self.next.is_some() && self.running.len() < self.concurrency;
-            let waking = self.gate.next_waking().filter(|_| goes_on && self.next.is_none() && !self.waiting.is_empty());
+            let can_start = may_begin && self.next.is_some() && self.running.len() < self.concurrency;
+            let waking =
+                self.gate.next_waking().filter(|_| may_begin && self.next.is_none() && !self.waiting.is_empty());
             tokio::select! {
                 biased;
                 changed = wish.changed(), if can_be_stopped => can_be_stopped = changed.is_ok(),
+                news = changed(&mut excludes), if excludes.is_some() => match news {
+                    Some(news) => self.exclude(Some(news)),
+                    // Whoever read the files is gone; what was last read holds.
+                    None => excludes = None,
+                },
                 () = until(self.end), if goes_on && self.end.is_some() => ran_out_of_time = true,
                 Some(ended) = self.running.join_next_with_id() => {
                     if let Some(observation) = self.finish(ended) {
@@ -188,7 +204,7 @@ impl Run {
                 _ = tick.tick() => {
                     ticks = ticks.wrapping_add(1);
                     watcher(&self.coverage);
-                    if self.has_checkpoints && ticks.is_multiple_of(TICKS_PER_CHECKPOINT) {
+                    if ticks.is_multiple_of(TICKS_PER_CHECKPOINT) {
                         writer.save(self.progress()).await;
                     }
                 }
@@ -205,7 +221,7 @@ impl Run {
         watcher(&self.coverage);
         let progress = self.progress();
         let is_complete = progress.unfinished.is_empty() && self.handout.next().is_none();
-        let written = writer.finish((!is_complete).then_some(progress)).await;
+        let written = writer.finish(progress, is_complete).await;
         let written = written.map_or(Some(ScanError::Writer), |written| written.err().map(ScanError::from));
         Outcome { coverage: self.coverage, is_complete, ran_out_of_time, error: self.error.or(written) }
     }
@@ -230,20 +246,47 @@ impl Run {
     fn start(&mut self) {
         if let Some(job) = self.next.take() {
             let handle = self.running.spawn(probe_patiently(self.prober.clone(), job));
-            self.in_work.insert(handle.id(), job);
+            self.in_work.insert(handle.id(), (job, handle));
         }
+    }
+
+    /// From now on these are excluded, whether they wait, are in work or are still to be taken.
+    fn exclude(&mut self, excludes: Option<Excludes>) {
+        let Some(excludes) = excludes else { return };
+        let Excludes::Known(addresses) = excludes else {
+            self.may_begin = false;
+            return;
+        };
+        self.may_begin = true;
+        let is_excluded = |job: &Job| addresses.contains(job.endpoint.ip());
+        if let Some(job) = self.next.take_if(|job| is_excluded(job)) {
+            self.gate.leave(job.endpoint.ip(), false, Instant::now());
+            self.coverage.skipped += 1;
+        }
+        let before = self.waiting.len();
+        self.waiting.retain(|job| !is_excluded(job));
+        self.coverage.skipped += (before - self.waiting.len()) as u64;
+        for (_, handle) in self.in_work.values().filter(|(job, _)| is_excluded(job)) {
+            handle.abort();
+        }
+        self.handout.exclude(addresses);
     }
 
     /// Takes a job off the list of those in work.
     fn finish(&mut self, ended: Result<(task::Id, Result<Observation, LocalFault>), JoinError>) -> Option<Observation> {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-        let job = self.in_work.remove(&id)?;
+        let (job, _) = self.in_work.remove(&id)?;
         let (observation, error) = match ended {
             Ok((_, Ok(observation))) => (Some(observation), None),
             // Nothing is known of the host, so a resumed run asks it again.
             Ok((_, Err(shortage))) => {
                 self.lost.push(job.position);
                 (None, Some(ScanError::from(shortage)))
+            }
+            // It was excluded in the middle of the dialogue.
+            Err(ended) if ended.is_cancelled() => {
+                self.coverage.skipped += 1;
+                (None, None)
             }
             Err(died) => (None, Some(ScanError::from(died))),
         };
@@ -257,11 +300,19 @@ impl Run {
     /// behind the cursor and not unfinished.
     fn progress(&mut self) -> Progress {
         self.coverage.skipped += std::mem::take(&mut self.handout.skipped);
-        let jobs = self.in_work.values().chain(&self.waiting).chain(&self.next).map(|job| job.position);
+        let in_work = self.in_work.values().map(|(job, _)| job);
+        let jobs = in_work.chain(&self.waiting).chain(&self.next).map(|job| job.position);
         let mut unfinished: Vec<u64> = jobs.chain(self.lost.iter().copied()).collect();
         unfinished.extend(self.handout.unfinished());
         Progress { cursor: self.handout.cursor(), unfinished, coverage: self.coverage.clone() }
     }
+}
+
+/// Waits for other excludes; `None` if there can be no more.
+async fn changed(excludes: &mut Option<watch::Receiver<Excludes>>) -> Option<Excludes> {
+    let excludes = excludes.as_mut()?;
+    excludes.changed().await.ok()?;
+    Some(excludes.borrow_and_update().clone())
 }
 
 /// Waits until a time, if there is one.

@@ -26,6 +26,7 @@ mod selftest;
 mod stall;
 mod structure;
 mod support;
+mod sweep;
 
 #[cfg(feature = "legacy-tls")]
 mod legacy_tls;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rdprint::fingerprint::FingerprintSet;
 use rdprint::observe::Status;
 use rdprint::output::{Outputs, Selection, Sink};
-use rdprint::scan::{self, Limits, Plan, Progress, Shard, Targets, Wish};
+use rdprint::scan::{self, FileRecorder, Limits, Plan, Progress, Shard, Targets, Wish};
 use rdprint::target::{Addresses, Endpoints, Scope, parse};
 use rdprint::verdict::Record;
 use simulator::{Host, Server};
@@ -65,10 +65,11 @@ fn a_stuck_output_holds_up_no_dialogue() {
     let written = Arc::new(Mutex::new(Vec::new()));
     let mut outputs = Outputs::new(Selection::All);
     outputs.add("stuck".to_owned(), Box::new(Stuck(written.clone())));
+    let recorder = Box::new(FileRecorder::new(outputs, None));
     let (_unchanged, wish) = tokio::sync::watch::channel(Wish::GoOn);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let set = FingerprintSet::embedded().unwrap();
-    let outcome = runtime.block_on(scan::run(plan, &set, outputs, None, wish, &mut |_progress| {}));
+    let outcome = runtime.block_on(scan::run(plan, &set, recorder, wish, None, &mut |_progress| {}));
     assert!(outcome.is_complete && outcome.error.is_none(), "{outcome:?}");
     assert_eq!(*written.lock().unwrap(), vec![Status::Success; 64]);
 }

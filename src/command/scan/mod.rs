@@ -4,7 +4,7 @@ mod dry_run;
 mod flags;
 mod meta;
 mod progress;
-mod targets;
+pub(super) mod targets;
 
 use std::path::{Path, PathBuf};
 
@@ -13,13 +13,12 @@ use jiff::Timestamp;
 use super::{Exit, Failure, fields, fingerprints, outputs, signals};
 use crate::config::Config;
 use crate::fingerprint::FingerprintSet;
-use crate::output::Outputs;
-use crate::scan::{self, Checkpoints, Coverage, Identity, Limits, Outcome, Plan, ResumeFile};
+use crate::scan::{self, Checkpoints, Coverage, FileRecorder, Identity, Limits, Outcome, Plan, Recorder, ResumeFile};
 
 use dry_run::DryRun;
 pub(super) use flags::ScanFlags;
 use meta::{Meta, beside};
-use progress::Progress;
+pub(super) use progress::Progress;
 use targets::Resolved;
 
 /// Files that the process needs beside its connections.
@@ -49,7 +48,8 @@ pub(super) fn run(flags: &ScanFlags) -> Result<Exit, Failure> {
     let plan = Plan { targets, limits: raise_file_limit(limits), progress };
 
     let started = Timestamp::now();
-    let (exit, outcome) = carry_out(flags, plan, &set, outputs, checkpoints)?;
+    let recorder = Box::new(FileRecorder::new(outputs, checkpoints));
+    let (exit, outcome) = carry_out(flags, plan, &set, recorder)?;
     let exit = if exit == Exit::Done && unresolved > 0 { Exit::Skipped } else { exit };
     eprint!("{}", outcome.coverage);
     tell_the_way_on(&outcome, paths.first());
@@ -83,8 +83,7 @@ fn carry_out(
     flags: &ScanFlags,
     plan: Plan,
     set: &FingerprintSet,
-    outputs: Outputs,
-    checkpoints: Option<Checkpoints>,
+    recorder: Box<dyn Recorder>,
 ) -> Result<(Exit, Outcome), Failure> {
     // One thread: a handshake costs well under a millisecond, and the rate is limited anyway.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -96,7 +95,7 @@ fn carry_out(
         let (caught, wish) =
             signals::listen().map_err(|error| Failure::usage(format!("signals cannot be listened for: {error}")))?;
         let mut show = |coverage: &Coverage| progress.show(coverage);
-        Ok((caught, scan::run(plan, set, outputs, checkpoints, wish, &mut show).await))
+        Ok((caught, scan::run(plan, set, recorder, wish, None, &mut show).await))
     })?;
     progress.end();
     // Of several reasons the first of these counts.
@@ -154,7 +153,7 @@ fn limits(flags: &ScanFlags, config: &Config) -> Result<Limits, Failure> {
 }
 
 /// As many hosts at once as were asked for, or as the limit of open files allows.
-fn raise_file_limit(mut limits: Limits) -> Limits {
+pub(super) fn raise_file_limit(mut limits: Limits) -> Limits {
     let wanted = u64::from(limits.concurrency.get());
     let limit = rlimit::increase_nofile_limit(wanted + FILES_IN_RESERVE).unwrap_or(wanted + FILES_IN_RESERVE);
     let allowed = wanted.min(limit.saturating_sub(FILES_IN_RESERVE).max(1));

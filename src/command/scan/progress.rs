@@ -11,7 +11,7 @@ use crate::scan::Coverage;
 const LINE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Shows how far a run is.
-pub(super) enum Progress {
+pub(in crate::command) enum Progress {
     Bar(ProgressBar),
     Lines { next: Instant },
     Silent,
@@ -19,7 +19,7 @@ pub(super) enum Progress {
 
 impl Progress {
     /// For a run over so many targets.
-    pub(super) fn new(total: u64, wants_lines: bool) -> Self {
+    pub(in crate::command) fn new(total: u64, wants_lines: bool) -> Self {
         if io::stderr().is_terminal() {
             let bar = ProgressBar::new(total);
             let style = "{wide_bar} {pos}/{len} targets, {per_sec}, {msg}, {eta} left";
@@ -33,7 +33,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn show(&mut self, coverage: &Coverage) {
+    pub(in crate::command) fn show(&mut self, coverage: &Coverage) {
         let Coverage { planned, probed, skipped, rdp, findings, .. } = coverage;
         let (done, found) = (probed + skipped, findings.values().sum::<u64>());
         match self {
@@ -50,7 +50,7 @@ impl Progress {
     }
 
     /// Takes the bar away, so that the summary stands alone.
-    pub(super) fn end(self) {
+    pub(in crate::command) fn end(self) {
         if let Self::Bar(bar) = self {
             bar.finish_and_clear();
         }

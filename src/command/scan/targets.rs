@@ -10,7 +10,7 @@ use super::super::Failure;
 use super::flags::ScanFlags;
 use crate::config::Config;
 use crate::resolve;
-use crate::scan::Targets;
+use crate::scan::{Shard, Targets};
 use crate::target::{Addresses, Endpoints, Range, Scope, Target, TargetError, parse_any, parse_ports, parse_target};
 use crate::visible::visible;
 
@@ -30,104 +30,120 @@ pub(super) struct Resolved {
 pub(super) fn resolve(flags: &ScanFlags, config: &Config, seed: Option<u64>) -> Result<Resolved, Failure> {
     let scope = scope(flags, config)?;
     let exclude = list(&flags.exclude, &flags.exclude_files)?.union(&list(&config.exclude, &config.exclude_files)?);
-    let Named { mut addresses, mut single, names } = named_targets(flags)?;
-    let has_names = !names.is_empty();
-    let not_asked = if flags.dry_run { names.len() } else { 0 };
-    let unresolved = if flags.dry_run { 0 } else { look_up(flags, names, &mut addresses, &mut single)? };
-    single.sort_unstable();
-    single.dedup();
-    if !has_names && addresses.is_empty() && single.is_empty() {
-        addresses = scope.named().clone();
-    }
-    if !has_names && addresses.is_empty() && single.is_empty() {
-        let message =
-            "there is nothing to scan; name targets like 192.0.2.0/24, a file of them with --targets, or a scope";
-        return Err(Failure::usage(message));
-    }
-    check_scope(&scope, &addresses, &single, &exclude)?;
-    let ports = flags.ports.as_deref().or(config.ports.as_deref()).unwrap_or("3389");
-    let ports = parse_ports(ports).map_err(Failure::usage)?;
-    let endpoints = Endpoints::new(&addresses, &ports, &single).map_err(Failure::usage)?;
-    let targets = Targets {
-        endpoints,
+    let mut named = Named::read(&flags.targets, &flags.target_files, flags.resolve)?;
+    let not_asked = if flags.dry_run { named.names.len() } else { 0 };
+    let unresolved = if flags.dry_run { 0 } else { named.look_up(flags.resolver)? };
+    let order = Order {
         seed: flags.seed.or(seed).unwrap_or_else(draw_seed),
         shard: flags.shard.unwrap_or_default(),
         max: flags.max_targets,
-        exclude,
-        scope,
     };
+    let ports = flags.ports.as_deref().or(config.ports.as_deref()).unwrap_or("3389");
+    let targets = named.targets(ports, scope, exclude, &order)?;
     Ok(Resolved { targets, unresolved, not_asked })
 }
 
+/// What decides which endpoint comes when.
+pub(in crate::command) struct Order {
+    pub(in crate::command) seed: u64,
+    pub(in crate::command) shard: Shard,
+    pub(in crate::command) max: Option<u64>,
+}
+
 /// A number that nobody chose. The standard library's hash keys are random enough for an order.
-fn draw_seed() -> u64 {
+pub(in crate::command) fn draw_seed() -> u64 {
     // Small enough to be typed, and exact in every program that reads JSON.
     RandomState::new().hash_one(()) >> 32
 }
 
 /// Targets as they were written.
 #[derive(Default)]
-struct Named {
+pub(in crate::command) struct Named {
     addresses: Addresses,
     single: Vec<SocketAddr>,
     names: Vec<(String, Option<u16>)>,
+    had_names: bool,
 }
+impl Named {
+    /// Those of a command line and of files.
+    pub(in crate::command) fn read(targets: &[String], files: &[PathBuf], may_name: bool) -> Result<Self, Failure> {
+        let (mut named, mut ranges) = (Self::default(), Vec::new());
+        let mut add = |text: &str| -> Result<(), TargetError> {
+            match parse_target(text)? {
+                Target::Endpoint(endpoint) => named.single.push(endpoint),
+                Target::Name(name, _) if !may_name => return Err(TargetError::Name(name)),
+                Target::Name(name, port) => named.names.push((name, port)),
+                Target::Range(range) => {
+                    ranges.push(range);
+                    // Ten million lines must not wait in memory to be merged.
+                    if ranges.len() > 1 << 20 {
+                        named.addresses.extend(ranges.drain(..));
+                    }
+                }
+            }
+            Ok(())
+        };
+        for text in targets {
+            add(text).map_err(Failure::usage)?;
+        }
+        for path in files {
+            read_lines(path, |line| add(line).map_err(|error| error.to_string()))?;
+        }
+        named.addresses.extend(ranges);
+        named.had_names = !named.names.is_empty();
+        Ok(named)
+    }
 
-fn named_targets(flags: &ScanFlags) -> Result<Named, Failure> {
-    let (mut named, mut ranges) = (Named::default(), Vec::new());
-    let mut add = |text: &str| -> Result<(), TargetError> {
-        match parse_target(text)? {
-            Target::Endpoint(endpoint) => named.single.push(endpoint),
-            Target::Name(name, _) if !flags.resolve => return Err(TargetError::Name(name)),
-            Target::Name(name, port) => named.names.push((name, port)),
-            Target::Range(range) => {
-                ranges.push(range);
-                // Ten million lines must not wait in memory to be merged.
-                if ranges.len() > 1 << 20 {
-                    named.addresses.extend(ranges.drain(..));
+    /// Puts what the names stand for in their place, and returns how many stand for nothing.
+    fn look_up(&mut self, resolver: Option<SocketAddr>) -> Result<usize, Failure> {
+        let (names, ports): (Vec<String>, Vec<Option<u16>>) = self.names.drain(..).unzip();
+        if names.is_empty() {
+            return Ok(0);
+        }
+        let answers = resolve::resolve(&names, resolver)
+            .map_err(|error| Failure::usage(format!("names cannot be resolved: {error}; give addresses")))?;
+        let mut unresolved = 0;
+        for ((name, found), port) in answers.into_iter().zip(ports) {
+            match (found, port) {
+                (Ok(found), None) => self.addresses.extend(found.into_iter().map(Range::single)),
+                (Ok(found), Some(port)) => {
+                    self.single.extend(found.into_iter().map(|ip| SocketAddr::new(ip.to_canonical(), port)));
+                }
+                (Err(error), _) => {
+                    // A name server's words are foreign text.
+                    eprintln!("`{name}` is skipped: {}", visible(&error));
+                    unresolved += 1;
                 }
             }
         }
-        Ok(())
-    };
-    for text in &flags.targets {
-        add(text).map_err(Failure::usage)?;
+        Ok(unresolved)
     }
-    for path in &flags.target_files {
-        read_lines(path, |line| add(line).map_err(|error| error.to_string()))?;
-    }
-    named.addresses.extend(ranges);
-    Ok(named)
-}
 
-/// Adds what the names stand for, and returns how many stand for nothing.
-fn look_up(
-    flags: &ScanFlags,
-    names: Vec<(String, Option<u16>)>,
-    addresses: &mut Addresses,
-    single: &mut Vec<SocketAddr>,
-) -> Result<usize, Failure> {
-    if names.is_empty() {
-        return Ok(0);
-    }
-    let (names, ports): (Vec<String>, Vec<Option<u16>>) = names.into_iter().unzip();
-    let resolved = resolve::resolve(&names, flags.resolver)
-        .map_err(|error| Failure::usage(format!("names cannot be resolved: {error}; give addresses")))?;
-    let mut unresolved = 0;
-    for ((name, found), port) in resolved.into_iter().zip(ports) {
-        match (found, port) {
-            (Ok(found), None) => addresses.extend(found.into_iter().map(Range::single)),
-            (Ok(found), Some(port)) => {
-                single.extend(found.into_iter().map(|ip| SocketAddr::new(ip.to_canonical(), port)));
-            }
-            (Err(error), _) => {
-                // A name server's words are foreign text.
-                eprintln!("`{name}` is skipped: {}", visible(&error));
-                unresolved += 1;
-            }
+    /// The targets, all of them inside the scope; without any, the scope itself.
+    pub(in crate::command) fn targets(
+        self,
+        ports: &str,
+        scope: Scope,
+        exclude: Addresses,
+        order: &Order,
+    ) -> Result<Targets, Failure> {
+        let Self { mut addresses, mut single, had_names, .. } = self;
+        single.sort_unstable();
+        single.dedup();
+        if !had_names && addresses.is_empty() && single.is_empty() {
+            addresses = scope.named().clone();
         }
+        if !had_names && addresses.is_empty() && single.is_empty() {
+            let message =
+                "there is nothing to scan; name targets like 192.0.2.0/24, a file of them with --targets, or a scope";
+            return Err(Failure::usage(message));
+        }
+        check_scope(&scope, &addresses, &single, &exclude)?;
+        let ports = parse_ports(ports).map_err(Failure::usage)?;
+        let endpoints = Endpoints::new(&addresses, &ports, &single).map_err(Failure::usage)?;
+        let Order { seed, shard, max } = *order;
+        Ok(Targets { endpoints, seed, shard, max, exclude, scope })
     }
-    Ok(unresolved)
 }
 
 /// The scope of the flags, as far as that of the configuration allows.
@@ -173,7 +189,7 @@ fn check_scope(
 }
 
 /// Addresses from flags and files.
-fn list(texts: &[String], files: &[PathBuf]) -> Result<Addresses, Failure> {
+pub(in crate::command) fn list(texts: &[String], files: &[PathBuf]) -> Result<Addresses, Failure> {
     let mut ranges: Vec<Range> = Vec::new();
     for text in texts {
         ranges.push(parse_any(text).map_err(Failure::usage)?);

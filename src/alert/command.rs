@@ -1,0 +1,42 @@
+//! Telling a program.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often an unfinished program is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Starts the program without a shell, gives it the alert, and waits for it to end well.
+pub(super) fn run(command: &[String], body: &str, timeout: Duration) -> Result<(), String> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Err("no command is set any more".to_owned());
+    };
+    // What it prints is talk: standard output belongs to the news alone.
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("`{program}` cannot be started: {error}"))?;
+    let (input, body) = (child.stdin.take(), format!("{body}\n"));
+    // A program that does not read must not hold us up; one that has read enough may close early.
+    let writer = thread::spawn(move || input.map(|mut input| input.write_all(body.as_bytes())));
+    let end = Instant::now() + timeout;
+    let ended = loop {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => break Ok(()),
+            Ok(Some(status)) => break Err(format!("`{program}` failed: {status}")),
+            Ok(None) if Instant::now() < end => thread::sleep(LOOK),
+            Ok(None) => {
+                // If it has ended in the meantime, all the better.
+                let _ended = child.kill().and_then(|()| child.wait());
+                break Err(format!("`{program}` did not end within {timeout:?} and was stopped"));
+            }
+            Err(error) => break Err(format!("`{program}` cannot be waited for: {error}")),
+        }
+    };
+    drop(writer);
+    ended
+}

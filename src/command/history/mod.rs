@@ -1,0 +1,170 @@
+//! `rdprint history`: what the sweeps have left behind.
+
+mod show;
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueHint};
+use jiff::{SignedDuration, Timestamp};
+
+use super::words::days_or_time;
+use super::{Exit, Failure};
+use crate::change::compare;
+use crate::store::{State, Store, StoreError, Sweep};
+use crate::sweep::lock::{Lock, LockError};
+
+use show::Show;
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryFlags {
+    /// The file that sweeps remember in (`history` in sweep.toml)
+    #[arg(long, value_name = "FILE", default_value = "history.db", value_hint = ValueHint::FilePath, global = true)]
+    history: PathBuf,
+
+    /// One JSON object a line
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    question: Question,
+}
+
+#[derive(Debug, Subcommand)]
+enum Question {
+    /// List the sweeps
+    Sweeps,
+    /// Tell what an address has shown, and what changed there
+    Host {
+        /// The address
+        #[arg(value_name = "IP")]
+        address: IpAddr,
+    },
+    /// Tell where a fingerprint was ever matched
+    Finding {
+        /// The fingerprint's id
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Compare two complete sweeps
+    Diff {
+        /// The number of the earlier one
+        #[arg(value_name = "A")]
+        first: i64,
+        /// The number of the later one
+        #[arg(value_name = "B")]
+        second: i64,
+        /// How many times in a row an endpoint is missed until it is gone [default: as the later sweep had it]
+        #[arg(long)]
+        misses: Option<NonZeroU32>,
+    },
+    /// Take away what is old; kept for ever are when each endpoint was first and last seen, and the evidence of findings
+    Prune {
+        /// How old, like 400d
+        #[arg(long, value_name = "TIME", value_parser = days_or_time)]
+        older_than: Duration,
+    },
+    /// Copy the history into a new file, even while a sweep goes on
+    Backup {
+        /// The file, which must not be there yet
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        to: PathBuf,
+    },
+}
+
+pub(super) fn run(flags: &HistoryFlags) -> Result<Exit, Failure> {
+    // Whoever takes away must not do it under a sweep that is compared with what goes.
+    let _lock = match flags.question {
+        Question::Prune { .. } if flags.history.exists() => {
+            Some(Lock::take(&flags.history, "history prune").map_err(|error| match error {
+                LockError::Held { .. } => Failure::held(error),
+                LockError::Io(..) => Failure::usage(error),
+            })?)
+        }
+        _ => None,
+    };
+    let mut store = Store::open_existing(&flags.history).map_err(Failure::usage)?;
+    let mut show = Show::new(flags.json);
+    let asked = answer(&flags.question, &mut store, &mut show)?;
+    show.finish()?;
+    Ok(asked)
+}
+
+fn answer(question: &Question, store: &mut Store, show: &mut Show) -> Result<Exit, Failure> {
+    let failed = |error: StoreError| match error {
+        StoreError::Sqlite { .. } | StoreError::Io { .. } => Failure::own_fault(error),
+        _ => Failure::usage(error),
+    };
+    match question {
+        Question::Sweeps => {
+            let sweeps = store.sweeps().map_err(failed)?;
+            for sweep in &sweeps {
+                show.sweep(sweep, store.outcome(sweep.id).map_err(failed)?);
+            }
+            if sweeps.is_empty() {
+                show.nothing("no sweep was begun yet");
+            }
+        }
+        Question::Host { address } => {
+            let address = address.to_canonical();
+            let seen = store.seen(address).map_err(failed)?;
+            if seen.is_empty() {
+                show.nothing(&format!("no sweep has seen RDP at {address}"));
+            }
+            for (endpoint, first, last) in seen {
+                show.endpoint(endpoint, first, last);
+            }
+            for look in store.host(address).map_err(failed)? {
+                show.look(&look);
+            }
+            for past in store.changes_at(address).map_err(failed)? {
+                show.past(&past);
+            }
+        }
+        Question::Finding { id } => {
+            let looks = store.finding(id).map_err(failed)?;
+            if looks.is_empty() {
+                show.nothing(&format!("no sweep has matched `{id}`; `rdprint fingerprints list` lists what there is"));
+            }
+            for look in looks {
+                show.look(&look);
+            }
+        }
+        Question::Diff { first, second, misses } => {
+            if first >= second {
+                return Err(Failure::usage("the earlier sweep comes first; `rdprint history sweeps` lists them"));
+            }
+            check_complete(*first, store.sweep(*first).map_err(failed)?)?;
+            let later = check_complete(*second, store.sweep(*second).map_err(failed)?)?;
+            let misses = misses.map(NonZeroU32::get).or(later.misses).unwrap_or(1);
+            let entries = store.entries_between(*first, *second, misses).map_err(failed)?;
+            let changes = compare(&entries, misses).changes;
+            if changes.is_empty() {
+                show.nothing(&format!("nothing changed between sweep {first} and sweep {second}"));
+            }
+            for (_, change) in &changes {
+                show.change(change);
+            }
+        }
+        Question::Prune { older_than } => {
+            let age = SignedDuration::try_from(*older_than).unwrap_or(SignedDuration::MAX);
+            let before = Timestamp::now().checked_sub(age).unwrap_or(Timestamp::MIN);
+            let pruned = store.prune(before).map_err(failed)?;
+            show.pruned(before, pruned);
+        }
+        Question::Backup { to } => store.backup(to).map_err(failed)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn check_complete(id: i64, sweep: Option<Sweep>) -> Result<Sweep, Failure> {
+    match sweep {
+        Some(sweep) if sweep.state == State::Complete => Ok(sweep),
+        Some(Sweep { state, .. }) => Err(Failure::usage(format!(
+            "sweep {id} is {state}, and only complete ones can be compared; `rdprint history sweeps` lists them"
+        ))),
+        None => Err(Failure::usage(format!("there is no sweep {id}; `rdprint history sweeps` lists them"))),
+    }
+}

@@ -1,0 +1,142 @@
+//! Everything that a sweep needs, understood before the first packet.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::super::scan::targets::{Named, Order, draw_seed, list};
+use super::super::{Failure, fingerprints};
+use crate::alert::{Ways, check_webhook};
+use crate::fingerprint::FingerprintSet;
+use crate::output::format_of;
+use crate::scan::{Limits, Shard, Targets};
+use crate::silence::Silence;
+use crate::sweep::excludes::Read;
+use crate::sweep::settings::Settings;
+use crate::target::{Addresses, Scope};
+
+/// What the settings come to.
+pub(super) struct Prepared {
+    pub(super) settings: Settings,
+    pub(super) set: FingerprintSet,
+    pub(super) targets: Targets,
+    pub(super) limits: Limits,
+    pub(super) silence: Silence,
+    pub(super) zone: TimeZone,
+    pub(super) ways: Ways,
+}
+
+impl Prepared {
+    /// Reads and checks everything. The order of targets is drawn anew.
+    pub(super) fn load(path: &Path) -> Result<Self, Failure> {
+        let settings = Settings::load(path).map_err(Failure::usage)?;
+        let set = fingerprints::load(&settings.fingerprints)?;
+        let targets = targets(&settings)?;
+        let limits = settings.limits().map_err(Failure::usage)?;
+        let silence = settings.suppress.as_deref().map_or(Ok(Silence::default()), silence)?;
+        let zone = match &settings.time_zone {
+            None => TimeZone::system(),
+            Some(name) => TimeZone::get(name)
+                .map_err(|error| Failure::usage(format!("`time_zone`: {error}; name one like Europe/Paris or UTC")))?,
+        };
+        let alerts = &settings.alerts;
+        if let Some(address) = &alerts.webhook {
+            check_webhook(address).map_err(Failure::usage)?;
+        }
+        for path in &settings.outputs {
+            format_of(path).map_err(Failure::usage)?;
+        }
+        if let Some(class) = settings.fail_on.filter(|class| class.is_informational()) {
+            let message = format!(
+                "`fail_on = \"{class}\"` can never be met, since that class only informs; name an accusing one"
+            );
+            return Err(Failure::usage(message));
+        }
+        check_written(path, &settings)?;
+        for path in settings.outputs.iter().chain(&settings.heartbeat).chain([&settings.history]) {
+            check_folder(path)?;
+        }
+        for canary in &settings.canary {
+            let ip = canary.ip();
+            if !targets.scope.permits(ip) || targets.exclude.contains(ip) {
+                let message =
+                    format!("canary `{canary}` lies outside the scope or is excluded; name one that may be asked");
+                return Err(Failure::usage(message));
+            }
+        }
+        let ways = Ways { command: alerts.command.clone(), webhook: alerts.webhook.clone(), timeout: alerts.timeout.0 };
+        Ok(Self { settings, set, targets, limits, silence, zone, ways })
+    }
+
+    /// A function that reads the excludes again.
+    pub(super) fn excludes(&self) -> Read {
+        let Settings { exclude, exclude_files, .. } = self.settings.clone();
+        Arc::new(move || list(&exclude, &exclude_files).map_err(|failure| failure.to_string()))
+    }
+
+    /// The settings as resolved, with what they come to.
+    pub(super) fn describe(&self) -> Result<String, Failure> {
+        let Self { settings, set, targets, .. } = self;
+        let mut text = toml::to_string_pretty(settings)
+            .map_err(|error| Failure::usage(format!("the settings cannot be printed: {error}")))?;
+        let (excluded, scope) = (targets.exclude.count(), targets.scope.named().count());
+        // Writing into a String cannot fail.
+        let _infallible = write!(
+            text,
+            "\n# endpoints: {}; excluded addresses: {excluded}; addresses of the scope: {scope}\n\
+             # fingerprints: {}, set {}\n",
+            targets.positions(),
+            set.iter().len(),
+            set.hash(),
+        );
+        Ok(text)
+    }
+}
+
+fn targets(settings: &Settings) -> Result<Targets, Failure> {
+    let named = list(&settings.scope, &settings.scope_files)?;
+    let scope = Scope::new(named);
+    if scope.is_wide() && settings.authorised.as_ref().is_none_or(|text| text.trim().is_empty()) {
+        let message = "the scope is wider than a /8 (IPv6: /32); say why you may scan it with `authorised = \"…\"`";
+        return Err(Failure::usage(message));
+    }
+    let exclude: Addresses = list(&settings.exclude, &settings.exclude_files)?;
+    let order = Order { seed: draw_seed(), shard: Shard::default(), max: None };
+    Named::read(&settings.targets, &settings.target_files, false)?.targets(&settings.ports, scope, exclude, &order)
+}
+
+fn silence(path: &Path) -> Result<Silence, Failure> {
+    let name = path.display().to_string();
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
+    Silence::parse(&name, &text).map_err(Failure::usage)
+}
+
+/// What is written must be nothing that is also read, nor be written twice.
+fn check_written(config: &Path, settings: &Settings) -> Result<(), Failure> {
+    let config = std::path::absolute(config).unwrap_or_default();
+    let lists = [&settings.scope_files, &settings.target_files, &settings.exclude_files, &settings.fingerprints];
+    let read = lists.into_iter().flatten().chain(&settings.suppress).chain([&settings.history, &config]);
+    let mut taken: HashSet<&Path> = read.map(AsRef::as_ref).collect();
+    let written = settings.outputs.iter().chain(&settings.heartbeat);
+    match written.into_iter().find(|path| !taken.insert(path)) {
+        None => Ok(()),
+        Some(path) => {
+            let name = path.display();
+            Err(Failure::usage(format!("`{name}` is to be written and is named a second time; give each file once")))
+        }
+    }
+}
+
+/// A folder that is not there would be noticed only when a sweep is over.
+fn check_folder(path: &Path) -> Result<(), Failure> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(Failure::usage(format!("the folder of `{}` does not exist; make it first", path.display())))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,175 @@
+//! The sweep itself: the scan, under the eyes of canaries, signals and whoever edits the excludes.
+
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+use std::sync::{Arc, PoisonError};
+
+use jiff::Timestamp;
+
+use super::super::Failure;
+use super::super::scan::Progress as Bar;
+use super::super::signals::{self, Caught};
+use super::prepare::Prepared;
+use super::{SweepFlags, trouble};
+use crate::scan::{self, Coverage, Outcome, Plan, Progress, ScanError};
+use crate::sweep::canary::{self, Health, Mark};
+use crate::sweep::file::{Beat, Heartbeat};
+use crate::sweep::recorder::{HistoryRecorder, Shared};
+use crate::sweep::{deliver, excludes};
+
+/// Canaries are few, and asked one after the other.
+const CANARY_RATE: NonZeroU32 = NonZeroU32::MIN;
+
+/// A sweep that was begun, or is gone on with.
+pub(super) struct Begun {
+    pub(super) sweep: i64,
+    pub(super) progress: Progress,
+    pub(super) cursor: Option<String>,
+}
+
+/// How a sweep's run ended.
+pub(super) struct Ended {
+    pub(super) coverage: Coverage,
+    pub(super) is_complete: bool,
+    pub(super) ran_out_of_time: bool,
+    pub(super) error: Option<ScanError>,
+    /// Why nothing that was missed is believed.
+    pub(super) complaint: Option<String>,
+    pub(super) caught: Caught,
+    pub(super) heartbeat: Heartbeat,
+}
+
+fn beat(sweep: i64, state: &'static str, coverage: &Coverage) -> Beat {
+    let Coverage { planned, probed, skipped, .. } = coverage;
+    Beat { time: Timestamp::now(), state, sweep, planned: *planned, taken: probed + skipped }
+}
+
+pub(super) fn carry_out(
+    flags: &SweepFlags,
+    prepared: &Prepared,
+    store: &Shared,
+    begun: &Begun,
+) -> Result<Ended, Failure> {
+    let Prepared { settings, set, targets, limits, .. } = prepared;
+    let sweep = begun.sweep;
+    let health = Health::default();
+    let known = known(flags, prepared, store, sweep)?;
+    let mut heartbeat = Heartbeat::new(settings.heartbeat.clone());
+    let mut bar = Bar::new(targets.positions(), false);
+    heartbeat.beat_now(&beat(sweep, "running", &begun.progress.coverage));
+    let prober = {
+        let mut limits = limits.clone();
+        limits.rate = CANARY_RATE.saturating_add(9);
+        Arc::new(limits.prober())
+    };
+    let (caught, outcome) = runtime()?.block_on(async {
+        let (caught, wish) = signals::listen().map_err(unheard)?;
+        let tell = |sentence: &str| eprintln!("rdprint: {}", crate::visible::visible(sentence));
+        let excluded = excludes::watch(targets.exclude.clone(), prepared.excludes(), tell);
+        canary::ask(&prober, &settings.canary, &excluded, &health).await;
+        if health.complaint().is_some() {
+            return Ok((caught, None));
+        }
+        if !settings.canary.is_empty() {
+            let (canaries, every) = (settings.canary.clone(), settings.canary_every.0);
+            let asking = canary::keep_asking(prober.clone(), canaries, every, excluded.clone(), health.clone());
+            tokio::spawn(asking);
+        }
+        health.believe(Mark::now(begun.cursor.clone()));
+        let recorder = Box::new(HistoryRecorder::new(store.clone(), sweep, known, health.clone()));
+        let plan = Plan { targets: targets.clone(), limits: limits.clone(), progress: begun.progress.clone() };
+        let mut show = |coverage: &Coverage| {
+            bar.show(coverage);
+            heartbeat.beat(&beat(sweep, "running", coverage));
+        };
+        let outcome = scan::run(plan, set, recorder, wish, Some(excluded.clone()), &mut show).await;
+        if outcome.is_complete && outcome.error.is_none() {
+            // The line may have broken since the last check.
+            canary::ask(&prober, &settings.canary, &excluded, &health).await;
+        }
+        Ok((caught, Some(outcome)))
+    })?;
+    bar.end();
+    let complaint = health.complaint();
+    if let (Some(_), Some(Mark { time, cursor, .. })) = (&complaint, health.safe()) {
+        let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+        store.rewind(sweep, cursor.as_deref(), Some(time)).map_err(|error| trouble(&error))?;
+    }
+    let Some(Outcome { coverage, is_complete, ran_out_of_time, error }) = outcome else {
+        let coverage = begun.progress.coverage.clone();
+        return Ok(Ended {
+            coverage,
+            is_complete: false,
+            ran_out_of_time: false,
+            error: None,
+            complaint,
+            caught,
+            heartbeat,
+        });
+    };
+    // What is not believed is to be asked again, so the sweep is not done.
+    let is_complete = is_complete && complaint.is_none();
+    Ok(Ended { coverage, is_complete, ran_out_of_time, error, complaint, caught, heartbeat })
+}
+
+/// The endpoints of the last sweep, which tell whether the line still stands, unless there are canaries for that.
+fn known(
+    flags: &SweepFlags,
+    prepared: &Prepared,
+    store: &Shared,
+    sweep: i64,
+) -> Result<HashSet<std::net::SocketAddr>, Failure> {
+    if flags.accept_losses || !prepared.settings.canary.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let store = store.lock().unwrap_or_else(PoisonError::into_inner);
+    let previous = store.complete_before(sweep).map_err(|error| trouble(&error))?;
+    let seen = previous.map(|previous| store.seen_in(previous.id)).transpose().map_err(|error| trouble(&error))?;
+    Ok(seen.unwrap_or_default().into_iter().collect())
+}
+
+impl Ended {
+    /// Delivers what alerts are owed, and writes the last heartbeat. Failures are told; later runs try again.
+    pub(super) fn deliver(
+        &mut self,
+        prepared: &Prepared,
+        store: &Shared,
+        sweep: i64,
+        state: &'static str,
+    ) -> Result<(), Failure> {
+        let owed = store.lock().unwrap_or_else(PoisonError::into_inner).undelivered();
+        if owed.map_err(|error| trouble(&error))? > 0 && self.caught.exit().is_none() {
+            deliver_alerts(prepared, store)?;
+        }
+        self.heartbeat.beat_now(&beat(sweep, state, &self.coverage));
+        Ok(())
+    }
+}
+
+/// On a thread beside the signal handlers, since a receiver may take long and somebody may want to stop us.
+fn deliver_alerts(prepared: &Prepared, store: &Shared) -> Result<(), Failure> {
+    let (ways, store, rounds) = (prepared.ways.clone(), store.clone(), prepared.settings.alerts.tries.get());
+    let delivered = runtime()?.block_on(async {
+        let (caught, _wish) = signals::listen().map_err(unheard)?;
+        let is_stopped = move || caught.exit().is_some();
+        tokio::task::spawn_blocking(move || deliver::deliver(&store, &ways, rounds, &is_stopped))
+            .await
+            .map_err(|error| Failure::own_fault(format!("delivering ended abnormally, which is a defect: {error}")))?
+            .map_err(|error| trouble(&error))
+    })?;
+    if let (left, Some(failure)) = delivered {
+        let failure = crate::visible::visible(&failure).into_owned();
+        eprintln!("rdprint: {left} alerts could not be delivered, and the next run tries again: {failure}");
+    }
+    Ok(())
+}
+
+/// One thread: a handshake costs well under a millisecond, and the rate is limited anyway.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| Failure::usage(format!("the runtime cannot be started: {error}")))
+}
+
+fn unheard(error: impl std::fmt::Display) -> Failure {
+    Failure::usage(format!("signals cannot be listened for: {error}"))
+}

@@ -1,0 +1,89 @@
+use super::*;
+use crate::change::{Shown, ShownCertificate, Verdict};
+use crate::fingerprint::{Class, Confidence};
+
+const RULE: &str = "reason = \"a lab\"\nauthor = \"ops\"\nexpires = \"2026-12-31\"\n";
+
+fn look() -> Look {
+    let certificate = ShownCertificate { sha256: "aa".to_owned(), key: Some("bb".to_owned()), ..Default::default() };
+    let shown =
+        Shown { name: Some("WIN-BUNS25TD77J".to_owned()), certificate: Some(certificate), ..Default::default() };
+    let (class, confidence) = (Class::CriminalImage, Confidence::Strong);
+    Look { shown, verdict: Some(Verdict { fingerprint_id: "redvds".to_owned(), class, confidence }) }
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn family(id: &str) -> Option<String> {
+    (id == "redvds").then(|| "RedVDS".to_owned())
+}
+
+fn is_silent(conditions: &str) -> bool {
+    let silence = Silence::parse("suppress.toml", &format!("[[suppress]]\n{RULE}{conditions}\n")).unwrap();
+    let endpoint = "192.0.2.7:3389".parse().unwrap();
+    silence.rule(endpoint, &look(), family, time("2026-12-31T23:59:59Z")).is_some()
+}
+
+#[test]
+fn every_condition_of_a_rule_must_hold() {
+    for conditions in [
+        "fingerprint = \"redvds\"",
+        "family = \"redvds\"",
+        "name = \"win-buns25td77j\"",
+        "key = \"BB\"",
+        "key = \"aa\"",
+        "prefix = \"192.0.2.0/28\"",
+        "prefix = \"192.0.2.7\"\nfingerprint = \"redvds\"",
+    ] {
+        assert!(is_silent(conditions), "{conditions}");
+    }
+    for conditions in [
+        "fingerprint = \"shared-3c9m67m1jeg\"",
+        "name = \"WIN-BUNS25TD77\"",
+        "key = \"cc\"",
+        "prefix = \"192.0.2.8/29\"",
+        "prefix = \"2001:db8::/32\"",
+        "prefix = \"192.0.2.7\"\nname = \"OTHER\"",
+    ] {
+        assert!(!is_silent(conditions), "{conditions}");
+    }
+}
+
+#[test]
+fn a_rule_holds_through_its_last_day_and_its_end_is_announced_twice() {
+    let silence = Silence::parse("s", &format!("[[own_images]]\n{RULE}key = \"bb\"\n")).unwrap();
+    let endpoint = "192.0.2.7:3389".parse().unwrap();
+    assert!(silence.rule(endpoint, &look(), family, time("2027-01-01T00:00:00Z")).is_none());
+    let announced = |since, now| silence.ending(time(since), time(now)).count();
+    assert_eq!(announced("2026-12-01T00:00:00Z", "2026-12-24T23:00:00Z"), 0);
+    assert_eq!(announced("2026-12-24T23:00:00Z", "2026-12-25T01:00:00Z"), 1);
+    assert_eq!(announced("2026-12-25T01:00:00Z", "2026-12-31T01:00:00Z"), 0);
+    assert_eq!(announced("2026-12-31T01:00:00Z", "2027-01-01T01:00:00Z"), 1);
+    assert_eq!(announced("2027-01-01T01:00:00Z", "2027-02-01T01:00:00Z"), 0);
+}
+
+#[test]
+fn what_is_wrong_is_named_by_line() {
+    let refused = |text: &str, message: &str| {
+        let error = Silence::parse("suppress.toml", text).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    };
+    refused(
+        "[[suppress]]\nname = \"A\"\nauthor = \"a\"\nexpires = \"2026-01-01\"\n",
+        "suppress.toml:1: missing field `reason`",
+    );
+    refused(&format!("\n[[suppress]]\n{RULE}"), "suppress.toml:2: [[suppress]] names nothing");
+    refused(&format!("[[suppress]]\n{RULE}nam = \"A\"\n"), "suppress.toml:5: unknown field `nam`");
+    refused(&format!("[[suppress]]\n{RULE}nam = \"A\"\n"), "did you mean `name`?");
+    refused(&format!("[[supress]]\n{RULE}name = \"A\"\n"), "did you mean `suppress`?");
+    refused(&format!("[[suppress]]\n{RULE}prefix = \"1.2.3\"\n"), "suppress.toml:5: target `1.2.3` is not an address");
+    let soon = RULE.replace("2026-12-31", "soon");
+    refused(
+        &format!("[[suppress]]\n{soon}name = \"A\"\n"),
+        "suppress.toml:4: `expires` is no day: `soon`; write it like",
+    );
+    let nobody = RULE.replace("ops", " ");
+    refused(&format!("[[suppress]]\n{nobody}name = \"A\"\n"), "`author` of [[suppress]] is empty");
+}

@@ -1,0 +1,243 @@
+//! A sweep that has come to its end is compared with where the endpoints stood, and concluded.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use rusqlite::{Row, params};
+
+use super::sweeps::set_id;
+use super::{Store, StoreError, endpoint, json, nanoseconds, text};
+use crate::change::{Change, Comparison, Entry, Look, Presence, Shown, Sight, Standing};
+
+/// What a sweep's end writes, all at once.
+#[derive(Clone, Debug)]
+pub struct Conclusion<'a> {
+    /// The changes, and where the endpoints now stand.
+    pub comparison: &'a Comparison,
+    /// Beside each change: why its finding is held back, if it is.
+    pub silenced: &'a [Option<String>],
+    /// Alerts: identifier, channel, body.
+    pub alerts: &'a [(String, String, String)],
+    /// After how many misses an endpoint was taken to be gone.
+    pub misses: u32,
+    /// The scanner's word for what was covered.
+    pub coverage: &'a str,
+    /// The end.
+    pub ended: Timestamp,
+}
+
+/// Counts of what a sweep found, for its summary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Endpoints that spoke RDP.
+    pub seen: u64,
+    /// Endpoints that did once, and were missed.
+    pub missed: u64,
+}
+
+impl Store {
+    /// Every endpoint that is known, where the last complete sweep left it, and what this one found.
+    pub fn entries(&self, sweep: i64, fingerprint_set: &str) -> Result<Vec<Entry>, StoreError> {
+        let set = set_id(&self.connection, fingerprint_set).map_err(self.wrong())?;
+        let previous = self.complete_before(sweep)?.map(|previous| previous.id);
+        let sql = "SELECT e.id, e.address, e.port, e.presence, e.misses, e.seen_in, e.judged_by,
+                before.shown, judged.verdict, s.status, now.shown, found.verdict
+            FROM endpoint e
+            LEFT JOIN observation before ON before.id = e.standing
+            LEFT JOIN verdict judged ON judged.observation = e.standing AND judged.fingerprint_set = e.judged_by
+            LEFT JOIN sighting s ON s.endpoint = e.id AND s.sweep = ?1
+            LEFT JOIN observation o ON o.id = s.observation
+            LEFT JOIN observation now ON now.id = o.subject
+            LEFT JOIN verdict found ON found.observation = now.id AND found.fingerprint_set = ?2
+            ORDER BY e.address, e.port";
+        self.rows(sql, [sweep, set], |row| {
+            let presence: String = row.get(3)?;
+            let seen_in: Option<i64> = row.get(5)?;
+            let judged_by: Option<i64> = row.get(6)?;
+            let status: Option<String> = row.get(9)?;
+            let sight = match look(row, 10)? {
+                Some(look) => Some(Sight::Seen(Box::new(look))),
+                None => status.map(|_| Sight::Missed),
+            };
+            let before = Standing {
+                presence: presence.parse().unwrap_or_default(),
+                misses: row.get(4)?,
+                was_seen_last: seen_in.is_some() && seen_in == previous,
+                other_fingerprints: judged_by != Some(set),
+                look: look(row, 7)?,
+            };
+            Ok(Entry { id: row.get(0)?, endpoint: endpoint(row, 1)?, before, sight })
+        })
+    }
+
+    /// Writes a sweep's end: its changes, where the endpoints now stand, and the alerts that are owed.
+    pub fn conclude(&mut self, sweep: i64, conclusion: &Conclusion<'_>) -> Result<(), StoreError> {
+        let previous = self.complete_before(sweep)?.map(|previous| previous.id);
+        let path = self.path.clone();
+        let Conclusion { comparison, silenced, alerts, misses: limit, coverage, ended } = conclusion;
+        let mut conclude = || {
+            let transaction = self.connection.transaction()?;
+            for (id, Standing { presence, misses, .. }) in &comparison.standings {
+                let sql = "UPDATE endpoint SET presence = ?2, misses = ?3 WHERE id = ?1";
+                transaction.prepare_cached(sql)?.execute(params![id, <&str>::from(*presence), misses])?;
+            }
+            transaction.execute(
+                "UPDATE endpoint SET seen_in = ?1,
+                    judged_by = (SELECT fingerprint_set FROM sweep WHERE id = ?1),
+                    standing = (SELECT o.subject FROM sighting s JOIN observation o ON o.id = s.observation
+                        WHERE s.endpoint = endpoint.id AND s.sweep = ?1)
+                WHERE id IN (SELECT endpoint FROM sighting WHERE sweep = ?1 AND observation IS NOT NULL)",
+                [sweep],
+            )?;
+            let reasons = silenced.iter().map(Option::as_deref).chain(std::iter::repeat(None));
+            for ((id, change), reason) in comparison.changes.iter().zip(reasons) {
+                let sql = "INSERT INTO change (sweep, endpoint, kind, change, silenced) VALUES (?1, ?2, ?3, ?4, ?5)";
+                let kind = <&str>::from(&change.kind);
+                transaction.prepare_cached(sql)?.execute(params![sweep, id, kind, text(change)?, reason])?;
+            }
+            for (alert_id, channel, body) in *alerts {
+                let sql = "INSERT INTO outbox (alert_id, channel, sweep, body, next_try) VALUES (?1, ?2, ?3, ?4, ?5)
+                    ON CONFLICT DO NOTHING";
+                transaction.prepare_cached(sql)?.execute(params![
+                    alert_id,
+                    channel,
+                    sweep,
+                    body,
+                    nanoseconds(*ended)
+                ])?;
+            }
+            transaction.execute(
+                "UPDATE sweep SET state = 'complete', cursor = NULL, coverage = ?2, ended = ?3, previous = ?4, misses = ?5
+                    WHERE id = ?1",
+                params![sweep, coverage, nanoseconds(*ended), previous, limit],
+            )?;
+            transaction.commit()
+        };
+        conclude().map_err(|cause| StoreError::of(&path, cause))
+    }
+
+    /// Counts what a sweep found.
+    pub fn outcome(&self, sweep: i64) -> Result<Outcome, StoreError> {
+        let count = |condition: &str| -> Result<i64, StoreError> {
+            self.row(&format!("SELECT count(*) FROM sighting WHERE sweep = ?1 AND observation IS {condition}"), [sweep])
+        };
+        let number = |count: i64| u64::try_from(count).unwrap_or_default();
+        Ok(Outcome { seen: number(count("NOT NULL")?), missed: number(count("NULL")?) })
+    }
+
+    /// Two complete sweeps as a comparison of the second with the first, whatever lay between.
+    pub fn entries_between(&self, first: i64, second: i64, misses_until_gone: u32) -> Result<Vec<Entry>, StoreError> {
+        let mut folds: HashMap<i64, Fold> = HashMap::new();
+        let sql = "SELECT s.endpoint, s.sweep, o.subject FROM sighting s JOIN sweep w ON w.id = s.sweep
+            LEFT JOIN observation o ON o.id = s.observation
+            WHERE w.state = 'complete' AND s.sweep <= ?1 ORDER BY s.sweep";
+        let sights = self.rows(sql, [second], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        for (endpoint, sweep, subject) in sights {
+            let fold: &mut Fold = folds.entry(endpoint).or_default();
+            if sweep > first && fold.first.is_none() {
+                fold.first = Some(fold.now);
+            }
+            fold.now.see(sweep, subject, misses_until_gone);
+        }
+        let sql = "SELECT sweep, change FROM change WHERE kind = 'moved' AND sweep <= ?1";
+        let moves = self.rows(sql, [second], |row| Ok((row.get(0)?, json::<Change>(row, 1)?)))?;
+        let origins: Vec<_> = moves
+            .into_iter()
+            .filter_map(|(sweep, change): (i64, _)| match change?.kind {
+                crate::change::Kind::Moved { from } => Some((sweep, from)),
+                _ => None,
+            })
+            .collect();
+        let sets =
+            [first, second].map(|sweep| self.row::<i64>("SELECT fingerprint_set FROM sweep WHERE id = ?1", [sweep]));
+        let [set_then, set_now] = sets;
+        let (set_then, set_now) = (set_then?, set_now?);
+        let endpoints = self.rows("SELECT id, address, port FROM endpoint ORDER BY address, port", (), |row| {
+            Ok((row.get::<_, i64>(0)?, endpoint(row, 1)?))
+        })?;
+        let mut entries = Vec::new();
+        for (id, endpoint) in endpoints {
+            let Some(Fold { first: then, now }) = folds.remove(&id) else { continue };
+            let was_probed = then.is_some();
+            let then = then.unwrap_or(now);
+            let moved_by = |end: i64, point: &Point| {
+                origins.iter().any(|(sweep, from)| {
+                    *from == endpoint && *sweep <= end && point.seen_in.is_some_and(|seen| *sweep > seen)
+                })
+            };
+            let mut before = Standing {
+                presence: then.presence(),
+                misses: then.misses,
+                was_seen_last: then.seen_in == Some(first),
+                other_fingerprints: set_then != set_now,
+                look: then.subject.map(|subject| self.look_of(subject, set_then)).transpose()?,
+            };
+            if before.presence == Presence::Present && moved_by(first, &then) {
+                before.presence = Presence::Moved;
+            }
+            let is_there = now.seen_in > then.seen_in && !now.is_gone;
+            let sight = match now.subject {
+                _ if !was_probed => None,
+                Some(subject) if is_there => Some(Sight::Seen(Box::new(self.look_of(subject, set_now)?))),
+                _ => {
+                    // As many misses as there are in the end, this one among them.
+                    before.misses = now.misses.saturating_sub(1);
+                    if before.presence == Presence::Present && moved_by(second, &now) {
+                        before.presence = Presence::Moved;
+                    }
+                    Some(Sight::Missed)
+                }
+            };
+            entries.push(Entry { id, endpoint, before, sight });
+        }
+        Ok(entries)
+    }
+
+    fn look_of(&self, observation: i64, set: i64) -> Result<Look, StoreError> {
+        let sql = "SELECT o.shown, v.verdict FROM observation o
+            LEFT JOIN verdict v ON v.observation = o.id AND v.fingerprint_set = ?2 WHERE o.id = ?1";
+        let looks = self.rows(sql, [observation, set], |row| look(row, 0))?;
+        Ok(looks.into_iter().flatten().next().unwrap_or_default())
+    }
+}
+
+fn look(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Look>> {
+    let shown: Option<Shown> = json(row, column)?;
+    let verdict = json(row, column + 1)?;
+    Ok(shown.map(|shown| Look { shown, verdict }))
+}
+
+/// The standing of an endpoint, told from its sightings one after the other.
+#[derive(Clone, Copy, Default)]
+struct Point {
+    seen_in: Option<i64>,
+    subject: Option<i64>,
+    misses: u32,
+    is_gone: bool,
+}
+
+#[derive(Default)]
+struct Fold {
+    /// Where it stood after the first of the two sweeps, once a later sighting has come.
+    first: Option<Point>,
+    now: Point,
+}
+
+impl Point {
+    fn see(&mut self, sweep: i64, subject: Option<i64>, misses_until_gone: u32) {
+        if subject.is_some() {
+            *self = Self { seen_in: Some(sweep), subject, misses: 0, is_gone: false };
+        } else {
+            self.misses = self.misses.saturating_add(1);
+            self.is_gone = self.seen_in.is_some() && self.misses >= misses_until_gone.max(1);
+        }
+    }
+
+    fn presence(&self) -> Presence {
+        match (self.seen_in, self.is_gone) {
+            (None, _) => Presence::Unknown,
+            (_, true) => Presence::Gone,
+            (_, false) => Presence::Present,
+        }
+    }
+}

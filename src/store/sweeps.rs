@@ -1,0 +1,147 @@
+//! The sweeps themselves: begun, gone on with, given up, listed.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use strum::{Display, EnumString, IntoStaticStr};
+
+use super::{Store, StoreError, nanoseconds, time};
+
+/// How a sweep stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum State {
+    /// It can be gone on with.
+    Running,
+    /// Every target was taken; it has been compared with the one before.
+    Complete,
+    /// It was given up. What it saw stays, and is compared with nothing.
+    Abandoned,
+}
+
+/// One sweep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sweep {
+    /// Its number, from 1 on.
+    pub id: i64,
+    /// How it stands.
+    pub state: State,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// The scanner's word for what must be the same to go on with it.
+    pub identity: String,
+    /// The scanner's word for how far it has come.
+    pub cursor: Option<String>,
+    /// The scanner's word for what it covered.
+    pub coverage: Option<String>,
+    /// The hash of the fingerprints.
+    pub fingerprint_set: String,
+    /// The complete sweep that it was compared with.
+    pub previous: Option<i64>,
+    /// After how many misses an endpoint was gone in its comparison.
+    pub misses: Option<u32>,
+}
+
+const SELECT: &str =
+    "SELECT s.id, s.state, s.started, s.ended, s.identity, s.cursor, s.coverage, f.hash, s.previous, s.misses
+    FROM sweep s JOIN fingerprint_set f ON f.id = s.fingerprint_set";
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Sweep> {
+    let state: String = row.get(1)?;
+    let ended: Option<i64> = row.get(3)?;
+    Ok(Sweep {
+        id: row.get(0)?,
+        state: state.parse().unwrap_or(State::Abandoned),
+        started: time(row.get(2)?),
+        ended: ended.map(time),
+        identity: row.get(4)?,
+        cursor: row.get(5)?,
+        coverage: row.get(6)?,
+        fingerprint_set: row.get(7)?,
+        previous: row.get(8)?,
+        misses: row.get(9)?,
+    })
+}
+
+/// The number of a set of fingerprints, given one if it is new.
+pub(super) fn set_id(connection: &Connection, hash: &str) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("INSERT INTO fingerprint_set (hash) VALUES (?1) ON CONFLICT DO NOTHING")?
+        .execute([hash])?;
+    connection.prepare_cached("SELECT id FROM fingerprint_set WHERE hash = ?1")?.query_row([hash], |row| row.get(0))
+}
+
+impl Store {
+    /// Begins a sweep; one that was running is given up.
+    pub fn begin(&mut self, identity: &str, fingerprint_set: &str, now: Timestamp) -> Result<i64, StoreError> {
+        let path = self.path.clone();
+        let mut begin = || {
+            let transaction = self.connection.transaction()?;
+            transaction.execute(
+                "UPDATE sweep SET state = 'abandoned', ended = ?1 WHERE state = 'running'",
+                [nanoseconds(now)],
+            )?;
+            let set = set_id(&transaction, fingerprint_set)?;
+            transaction.execute(
+                "INSERT INTO sweep (state, started, identity, fingerprint_set) VALUES ('running', ?1, ?2, ?3)",
+                params![nanoseconds(now), identity, set],
+            )?;
+            let id = transaction.last_insert_rowid();
+            transaction.commit().map(|()| id)
+        };
+        begin().map_err(|cause| StoreError::of(&path, cause))
+    }
+
+    /// The sweep that can be gone on with.
+    pub fn running(&self) -> Result<Option<Sweep>, StoreError> {
+        self.one("WHERE s.state = 'running'", ())
+    }
+
+    /// A sweep by its number.
+    pub fn sweep(&self, id: i64) -> Result<Option<Sweep>, StoreError> {
+        self.one("WHERE s.id = ?1", [id])
+    }
+
+    /// The last complete sweep with a number below this one.
+    pub fn complete_before(&self, id: i64) -> Result<Option<Sweep>, StoreError> {
+        self.one("WHERE s.state = 'complete' AND s.id < ?1 ORDER BY s.id DESC LIMIT 1", [id])
+    }
+
+    /// All of them, the oldest first.
+    pub fn sweeps(&self) -> Result<Vec<Sweep>, StoreError> {
+        self.rows(&format!("{SELECT} ORDER BY s.id"), (), read)
+    }
+
+    /// Goes on with a sweep under these fingerprints, which may be newer than those that it began with.
+    pub fn go_on(&mut self, sweep: i64, fingerprint_set: &str) -> Result<(), StoreError> {
+        let set = set_id(&self.connection, fingerprint_set).map_err(self.wrong())?;
+        self.connection
+            .execute("UPDATE sweep SET fingerprint_set = ?2 WHERE id = ?1", [sweep, set])
+            .map(drop)
+            .map_err(self.wrong())
+    }
+
+    /// Takes a sweep back to where it was when everything could still be believed: `cursor` is how far it had come then,
+    /// and endpoints that it missed since are as if they had not been probed. Those that it saw were there.
+    pub fn rewind(&mut self, sweep: i64, cursor: Option<&str>, since: Option<Timestamp>) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let mut rewind = || {
+            let transaction = self.connection.transaction()?;
+            transaction.execute(
+                "DELETE FROM sighting WHERE sweep = ?1 AND observation IS NULL AND seen_at >= ?2",
+                params![sweep, since.map_or(i64::MIN, nanoseconds)],
+            )?;
+            transaction.execute("UPDATE sweep SET cursor = ?2 WHERE id = ?1", params![sweep, cursor])?;
+            transaction.commit()
+        };
+        rewind().map_err(|cause| StoreError::of(&path, cause))
+    }
+
+    fn one(&self, condition: &str, parameters: impl rusqlite::Params) -> Result<Option<Sweep>, StoreError> {
+        self.connection
+            .prepare_cached(&format!("{SELECT} {condition}"))
+            .and_then(|mut statement| statement.query_row(parameters, read).optional())
+            .map_err(self.wrong())
+    }
+}

@@ -1,0 +1,125 @@
+use std::fs;
+
+use rusqlite::Connection;
+
+use super::super::open::SCHEMAS;
+use super::*;
+
+/// Opening must fail with this sentence and leave the file as it was.
+#[track_caller]
+fn refused(path: &std::path::Path, message: &str) {
+    let before = fs::read(path).unwrap();
+    let error = Store::open(path).unwrap_err().to_string();
+    assert!(error.contains(message), "{error}");
+    assert!(error.contains(&path.display().to_string()), "{error}");
+    assert_eq!(fs::read(path).unwrap(), before, "it was changed");
+}
+
+#[test]
+fn what_is_no_history_is_refused_and_left_alone() {
+    let folder = Folder::new();
+    let text = folder.path("notes.txt");
+    fs::write(
+        &text,
+        "these are notes, and they are longer than the header of a database would be, namely more than 100",
+    )
+    .unwrap();
+    refused(&text, "is no history of rdprint; name another file, it was left as it is");
+    let other = folder.path("other.db");
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE contacts (name TEXT)").unwrap();
+    refused(&other, "is no history of rdprint");
+    let missing = folder.path("missing.db");
+    let error = Store::open_existing(&missing).unwrap_err().to_string();
+    assert!(error.contains("does not exist; a sweep makes it") && !missing.exists(), "{error}");
+}
+
+#[test]
+fn a_newer_schema_is_left_to_newer_programs() {
+    let folder = Folder::new();
+    drop(folder.store());
+    let path = folder.path("history.db");
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let known = SCHEMAS.len();
+    refused(&path, &format!("has schema 99, and this rdprint knows schemas up to {known}; use the newer rdprint"));
+}
+
+#[test]
+fn a_damaged_file_is_named_with_the_way_back() {
+    let (folder, set) = (Folder::new(), fingerprints());
+    let mut store = folder.store();
+    for round in 0..3 {
+        sweep(&mut store, &set, (1..200).map(|last| host(last, &format!("H{round}-{last}"), last, 1000)).collect());
+    }
+    store.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    drop(store);
+    let path = folder.path("history.db");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 4096].fill(0xA5);
+    fs::write(&path, &bytes).unwrap();
+    let error = Store::open(&path).unwrap_err().to_string();
+    assert!(error.contains("is damaged: ") && error.contains("rdprint history backup"), "{error}");
+    assert_eq!(fs::read(&path).unwrap().len(), bytes.len());
+    fs::write(&path, &bytes[..bytes.len() / 3]).unwrap();
+    let error = Store::open(&path).unwrap_err().to_string();
+    assert!(error.contains("is damaged: "), "{error}");
+}
+
+#[test]
+fn every_earlier_schema_becomes_the_newest() {
+    for schema in 0..=SCHEMAS.len() {
+        let folder = Folder::new();
+        let path = folder.path("history.db");
+        let mut store = Store { connection: Connection::open(&path).unwrap(), path: path.clone() };
+        store.migrate(&SCHEMAS[..schema]).unwrap();
+        let id = (schema > 0).then(|| store.id().unwrap());
+        drop(store);
+        let store = Store::open(&path).unwrap();
+        let version: i64 = store.connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(version, i64::try_from(SCHEMAS.len()).unwrap());
+        assert!(id.is_none_or(|id| id == store.id().unwrap()), "it is still the same history");
+    }
+}
+
+#[test]
+fn a_migration_is_done_whole_or_not_at_all() {
+    let folder = Folder::new();
+    let mut store = folder.store();
+    sweep(&mut store, &fingerprints(), vec![host(1, "A", 1, 1)]);
+    let next = [SCHEMAS, &["ALTER TABLE sweep ADD COLUMN note TEXT; CREATE TABLE broken (;"]].concat();
+    assert!(store.migrate(&next).is_err());
+    assert_eq!(store.sweeps().unwrap().len(), 1, "schema 1 still stands");
+    let next = [SCHEMAS, &["ALTER TABLE sweep ADD COLUMN note TEXT"]].concat();
+    store.migrate(&next).unwrap();
+    assert_eq!(store.row::<Option<String>>("SELECT note FROM sweep", ()).unwrap(), None);
+    assert_eq!(store.sweeps().unwrap().len(), 1);
+    let path = folder.path("history.db");
+    drop(store);
+    refused(&path, "use the newer rdprint");
+}
+
+#[test]
+fn a_backup_is_one_moment_of_a_history_that_is_being_written() {
+    let (folder, set) = (Folder::new(), fingerprints());
+    let mut store = folder.store();
+    let hosts = |second| (1..250).map(|last| host(last, &format!("H{second}"), last, second)).collect();
+    sweep(&mut store, &set, hosts(1));
+    let (source, copy) = (folder.path("history.db"), folder.path("copy.db"));
+    let backup = std::thread::spawn({
+        let copy = copy.clone();
+        move || Store::open_existing(&source).unwrap().backup(&copy)
+    });
+    for second in 2..12 {
+        sweep(&mut store, &set, hosts(second));
+    }
+    backup.join().unwrap().unwrap();
+    let copied = Store::open_existing(&copy).unwrap();
+    copied.check().unwrap();
+    let sweeps = copied.sweeps().unwrap();
+    assert!((1..=12).contains(&sweeps.len()));
+    for sweep in sweeps.iter().filter(|sweep| sweep.state == State::Complete) {
+        assert_eq!(copied.outcome(sweep.id).unwrap().seen, 249);
+    }
+    let again = store.backup(&copy).unwrap_err().to_string();
+    assert!(again.contains("copy.db` cannot be written: File exists"), "{again}");
+}

@@ -1,0 +1,161 @@
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+
+use super::*;
+
+/// A real HTTP receiver: answers with these statuses in turn, the last one for ever, and keeps what it was sent.
+struct Receiver {
+    address: String,
+    got: Arc<Mutex<Vec<(String, Value)>>>,
+}
+
+impl Receiver {
+    fn start(statuses: &[u16]) -> Self {
+        let listener = TcpListener::bind("127.67.39.1:0").unwrap();
+        let address = format!("http://{}/hook", listener.local_addr().unwrap());
+        let (got, statuses) = (Arc::new(Mutex::new(Vec::new())), statuses.to_vec());
+        let kept = got.clone();
+        std::thread::spawn(move || {
+            for (number, stream) in listener.incoming().enumerate() {
+                let Ok(stream) = stream else { continue };
+                let status = *statuses.get(number).or(statuses.last()).unwrap();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let (mut length, mut key, mut line) = (0, String::new(), String::new());
+                while reader.read_line(&mut line).unwrap() > 0 && line != "\r\n" {
+                    let (name, value) = line.split_once(':').unwrap_or((line.as_str(), ""));
+                    match name.to_ascii_lowercase().as_str() {
+                        "content-length" => length = value.trim().parse().unwrap(),
+                        "idempotency-key" => value.trim().clone_into(&mut key),
+                        _ => {}
+                    }
+                    line.clear();
+                }
+                let mut body = vec![0; length];
+                reader.read_exact(&mut body).unwrap();
+                if status == 200 {
+                    kept.lock().unwrap().push((key, serde_json::from_slice(&body).unwrap()));
+                }
+                write!(&stream, "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+            }
+        });
+        Self { address, got }
+    }
+
+    fn got(&self) -> Vec<(String, Value)> {
+        self.got.lock().unwrap().clone()
+    }
+}
+
+#[test]
+fn alerts_reach_a_program_and_a_webhook_each_with_a_stable_identifier() {
+    let world = World::new(30);
+    let receiver = Receiver::start(&[200]);
+    let log = world.folder.path("alerts.log");
+    world.settings(&format!(
+        "fail_on = \"criminal-image\"\n[alerts]\ncommand = [\"sh\", \"-c\", \"cat >> {log}\"]\nwebhook = \"{}\"",
+        receiver.address
+    ));
+    world.set(1, plain(1));
+    world.set(2, clone(2));
+    world.set(3, named("WIN-LIVFRVQFMKO", 3));
+    // Only the name is that of the image: a finding, but no alert.
+    world.set(4, Host::windows("WIN-BUNS25TD77J", 20348).classic(false));
+    let ran = world.sweep(&[]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let posted = receiver.got();
+    assert_eq!(posted.len(), 1, "{posted:?}");
+    let (key, alert) = &posted[0];
+    assert_eq!((alert["kind"].as_str(), alert["sweep"].as_i64()), (Some("new"), Some(1)));
+    assert_eq!(alert["endpoint"], format!("127.67.30.2:{}", world.server.port()));
+    assert_eq!(alert["after"]["verdict"]["fingerprint_id"], "redvds");
+    assert!(alert["wording"].as_str().unwrap().contains("Please confirm who built the image"));
+    assert_eq!(alert["alert_id"].as_str(), Some(key.as_str()));
+    let written: Vec<Value> =
+        std::fs::read_to_string(&log).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((written.len(), &written[0]), (1, alert), "both ways carry the same");
+    let again = world.sweep(&["--accept-losses"]);
+    assert_eq!((again.code, again.stdout.as_str(), receiver.got().len()), (Some(0), "", 1), "{again:?}");
+}
+
+#[test]
+fn a_webhook_that_is_down_gets_its_alerts_later_and_none_is_lost() {
+    let world = World::new(31);
+    world.set(1, clone(1));
+    world.set(2, clone(2));
+    // A port where nobody listens.
+    let nobody = TcpListener::bind("127.67.39.2:0").unwrap().local_addr().unwrap();
+    world.settings(&format!("[alerts]\nwebhook = \"http://{nobody}/secret-token\"\ntries = 1"));
+    let down = world.sweep(&[]);
+    assert_eq!(down.code, Some(0), "{down:?}");
+    assert!(
+        down.stderr
+            .contains("2 alerts could not be delivered, and the next run tries again: 127.67.39.2 did not take it"),
+        "{down:?}"
+    );
+    assert!(!down.stderr.contains("secret-token"), "{down:?}");
+    let receiver = Receiver::start(&[500, 503, 200]);
+    world.settings(&format!("[alerts]\nwebhook = \"{}\"\ntries = 6", receiver.address));
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let up = world.sweep(&["--accept-losses"]);
+    assert_eq!((up.code, up.stdout.as_str(), up.stderr.as_str()), (Some(0), "", ""));
+    let keys: BTreeSet<String> = receiver.got().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys.len(), 2);
+    let sweeps: BTreeSet<i64> = receiver.got().iter().map(|(_, alert)| alert["sweep"].as_i64().unwrap()).collect();
+    assert_eq!(sweeps, BTreeSet::from([1]), "what they tell is what the first sweep found");
+}
+
+#[test]
+fn a_program_that_fails_or_hangs_is_tried_again() {
+    let world = World::new(32);
+    world.set(1, clone(1));
+    for (command, message) in [
+        ("[\"sh\", \"-c\", \"exit 7\"]", "`sh` failed: exit status: 7"),
+        ("[\"sleep\", \"60\"]", "`sleep` did not end within 1s and was stopped"),
+        ("[\"no-such-program\"]", "`no-such-program` cannot be started"),
+    ] {
+        world.settings(&format!("[alerts]\ncommand = {command}\ntries = 1\ntimeout = \"1s\""));
+        std::fs::remove_file(world.folder.path("history.db")).ok();
+        let ran = world.sweep(&[]);
+        assert!(ran.code == Some(0) && ran.stderr.contains(message), "{ran:?}");
+    }
+}
+
+#[test]
+fn what_is_silenced_is_counted_and_its_end_announced() {
+    let world = World::new(33);
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let day = |days: i64| today.checked_add(jiff::Span::new().days(days)).unwrap().to_string();
+    let rule = |expires: &str| {
+        format!(
+            "[[suppress]]\nprefix = \"127.67.33.0/28\"\nreason = \"our own lab\"\nauthor = \"ops\"\nexpires = \"{expires}\"\n"
+        )
+    };
+    let receiver = Receiver::start(&[200]);
+    world.settings(&format!("suppress = \"suppress.toml\"\n[alerts]\nwebhook = \"{}\"", receiver.address));
+    world.folder.write("suppress.toml", &rule(&day(90)));
+    world.set(1, clone(1));
+    world.set(2, clone(2));
+    assert_eq!(world.complete(), "");
+    world.set(3, clone(3));
+    world.set(40, clone(40));
+    let news = world.complete();
+    assert!(news.contains("held back by suppress.toml: 1\n"), "{news}");
+    assert!(news.contains("127.67.33.40:") && !news.contains("127.67.33.3:"), "{news}");
+    assert_eq!(receiver.got().len(), 1);
+    let host = world.history(&["host", "127.67.33.3"]).stdout;
+    assert!(host.contains("suppress.toml:1: our own lab (ops))"), "{host}");
+    // A rule that is changed to end tomorrow has been in its last week already, which was not announced then.
+    world.folder.write("suppress.toml", &rule(&day(-1)));
+    world.set(5, clone(5));
+    assert!(world.complete().contains("127.67.33.5:"), "after its end it holds nothing back");
+}
+
+#[test]
+fn the_heartbeat_says_how_it_went() {
+    let world = World::new(34);
+    world.settings("heartbeat = \"beat.json\"");
+    world.complete();
+    let beat: Value = serde_json::from_str(&std::fs::read_to_string(world.folder.path("beat.json")).unwrap()).unwrap();
+    assert_eq!((&beat["state"], &beat["sweep"], &beat["taken"]), (&"complete".into(), &1.into(), &64.into()));
+}

@@ -1,0 +1,135 @@
+use super::*;
+
+#[track_caller]
+fn refused(world: &World, message: &str) {
+    for more in [&["--check"][..], &[]] {
+        let ran = world.sweep(more);
+        assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.lines().count()), (Some(2), "", 1), "{ran:?}");
+        assert!(ran.stderr.contains(message), "{}", ran.stderr);
+    }
+    assert_eq!(world.server.journal().connections(), 0, "no packet before everything is understood");
+}
+
+#[test]
+fn bad_settings_get_one_sentence_and_no_packet() {
+    let world = World::new(10);
+    for (more, message) in [
+        ("mises = 3", "sweep.toml:6: unknown field `mises`"),
+        ("mises = 3", "did you mean `misses`?"),
+        ("[limits]\nrat = 3", "did you mean `rate`?"),
+        ("[alert]\n", "did you mean `alerts`?"),
+        ("misses = 0", "sweep.toml:6: "),
+        ("canary_every = \"soon\"", "`soon` is no time; write it like 3s, 500ms, 1h30m or 7d"),
+        ("windows = [\"22:00\"]", "`22:00` is no window; write two times of day, like 22:00-06:00"),
+        ("time_zone = \"Mars/Olympus\"", "name one like Europe/Paris or UTC"),
+        ("canary = [\"192.0.2.1:443\"]", "canary `192.0.2.1:443` lies outside the scope"),
+        ("scope = [\"192.0.2.300\"]", "target `192.0.2.300` is not an address"),
+        ("scope = [\"192.0.0.0/7\"]", "say why you may scan it with `authorised"),
+        ("suppress = \"nowhere.toml\"", "nowhere.toml` cannot be read"),
+        ("heartbeat = \"no/such/folder/beat\"", "the folder of `"),
+        ("[alerts]\nwebhook = \"ftp://example.com\"", "`webhook` must begin with https://"),
+        ("fail_on = \"lab\"", "can never be met, since that class only informs"),
+        ("heartbeat = \"last.csv\"", "last.csv` is to be written and is named a second time"),
+        ("heartbeat = \"exclude.txt\"", "exclude.txt` is to be written and is named a second time"),
+        ("[limits]\ncookie = \"far-too-long\"", "a cookie takes 1 to 9 ASCII characters"),
+        ("fingerprints = [\"nowhere\"]", "nowhere` cannot be read"),
+    ] {
+        world.settings(more);
+        refused(&world, message);
+    }
+    world.settings("");
+    world.folder.write("exclude.txt", "127.67.10.300\n");
+    refused(&world, "exclude.txt:1: target `127.67.10.300`");
+    world.folder.write("exclude.txt", "");
+    let missing = run(&["sweep", "--config", &world.folder.path("nowhere.toml")]);
+    assert!(missing.code == Some(2) && missing.stderr.contains("cannot be read"), "{missing:?}");
+}
+
+#[test]
+fn check_prints_what_would_be_done_and_what_is_printed_can_be_read_again() {
+    let world = World::new(11);
+    world.settings("windows = [\"22:00-6:00\"]\n[limits]\nrate = 77\nmax_duration = \"2h\"");
+    world.folder.write("exclude.txt", "127.67.11.0/30\n");
+    let ran = world.sweep(&["--check"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+    let folder = world.folder.path("");
+    for expected in [
+        &format!("history = \"{folder}history.db\"\n"),
+        "ports = ",
+        "misses = 2\n",
+        "windows = [\"22:00-06:00\"]\n",
+        "resume_within = \"7d\"\n",
+        "news = \"findings\"\n",
+        "rate = 77\n",
+        "concurrency = 2000\n",
+        "# endpoints: 64; excluded addresses: 4; addresses of the scope: 0\n",
+    ] {
+        assert!(ran.stdout.contains(expected), "{expected} is not in\n{}", ran.stdout);
+    }
+    world.folder.write("again.toml", &ran.stdout);
+    let again = run(&["sweep", "--config", &world.folder.path("again.toml"), "--check"]);
+    assert_eq!((again.code, &again.stdout), (Some(0), &ran.stdout), "{again:?}");
+    assert!(!PathBuf::from(world.folder.path("history.db")).exists(), "a check makes nothing");
+    assert_eq!(world.server.journal().connections(), 0);
+}
+
+#[test]
+fn the_examples_are_right() {
+    let folder = Folder::new();
+    let read = |name: &str| std::fs::read_to_string(format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    // Every line that is commented out as a suggestion is tried too.
+    let settings = read("sweep.toml");
+    let plain = folder.write("plain.toml", &settings);
+    let is_setting = |line: &str| {
+        line.strip_prefix("# ").is_some_and(|rest| rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')))
+    };
+    let lines = settings.lines().map(|line| if is_setting(line) { &line[2..] } else { line });
+    let whole = lines.collect::<Vec<_>>().join("\n");
+    for (name, text) in [("scope.txt", ""), ("targets.txt", "198.51.100.9\n"), ("exclude.txt", "")] {
+        folder.write(name, text);
+    }
+    std::fs::create_dir(folder.path("fingerprints")).unwrap();
+    let own = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fingerprints/criminal-image/redvds.toml"))
+        .unwrap();
+    folder.write("fingerprints/own.toml", &own.replacen("id = \"redvds\"", "id = \"own\"\noverrides = \"redvds\"", 1));
+    folder.write("suppress.toml", &read("suppress.toml"));
+    let whole = folder.write("whole.toml", &whole);
+    for (config, expected) in [(plain, "# endpoints: 512;"), (whole, "# endpoints: 129;")] {
+        let ran = run(&["sweep", "--config", &config, "--check"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.stdout.contains(expected), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn histories_that_cannot_be_used_are_named_and_left_alone() {
+    let world = World::new(12);
+    let history = world.folder.write("history.db", &"no history, but somebody's notes\n".repeat(20));
+    refused(&world, "is no history of rdprint; name another file, it was left as it is");
+    assert!(std::fs::read_to_string(&history).unwrap().starts_with("no history"));
+    std::fs::remove_file(&history).unwrap();
+    let missing = world.history(&["sweeps"]);
+    assert!(missing.code == Some(2) && missing.stderr.contains("does not exist; a sweep makes it"), "{missing:?}");
+    for last in 1..60 {
+        world.set(last, plain(last));
+    }
+    world.complete();
+    let whole = std::fs::read(&history).unwrap();
+    // The number of the schema stands at octet 60 of the header (SQLite's file format, 1.3).
+    let mut newer = whole.clone();
+    newer[60..64].copy_from_slice(&99_u32.to_be_bytes());
+    std::fs::write(&history, &newer).unwrap();
+    let ran = world.sweep(&[]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("has schema 99, and this rdprint knows"), "{ran:?}");
+    let mut damaged = whole.clone();
+    let middle = damaged.len() / 2 / 4096 * 4096;
+    damaged[middle..middle + 8192].fill(0xA5);
+    std::fs::write(&history, &damaged).unwrap();
+    for ran in [world.sweep(&[]), world.history(&["sweeps"])] {
+        assert!(ran.code == Some(2) && ran.stderr.contains("is damaged: "), "{ran:?}");
+        assert!(ran.stderr.contains("Restore a copy made with `rdprint history backup`"), "{ran:?}");
+    }
+    assert_eq!(std::fs::read(&history).unwrap().len(), damaged.len());
+    std::fs::write(&history, &whole).unwrap();
+    assert_eq!(world.complete(), "");
+}

@@ -152,6 +152,7 @@ fn most_at_once(groups: &[Group]) -> u64 {
 fn clocks(states: &[Look]) -> (u64, i64) {
     let mut seen: Vec<(i64, i32)> =
         states.iter().filter(|look| look.skew_ms != NO_SKEW).map(|look| (look.time, look.skew_ms)).collect();
+    leave_out_frozen(&mut seen);
     seen.sort_unstable();
     let mut best = (0, i64::MIN);
     let mut look_at = |hour: &[(i64, i32)]| {
@@ -171,6 +172,24 @@ fn clocks(states: &[Look]) -> (u64, i64) {
         }
     }
     best
+}
+
+/// Takes away looks that read one and the same time at different moments: a clock that stands still, or an answer that is
+/// played again, has another skew at every look, and tells nobody apart.
+fn leave_out_frozen(seen: &mut Vec<(i64, i32)>) {
+    let read = |(time, skew): (i64, i32)| time.saturating_mul(1000).saturating_add(i64::from(skew));
+    seen.sort_unstable_by_key(|look| read(*look));
+    let mut is_frozen = vec![false; seen.len()];
+    for (position, pair) in seen.windows(2).enumerate() {
+        let [one, other] = pair else { continue };
+        // Looks are timed in whole seconds.
+        let (is_one_reading, is_one_moment) = (read(*other) - read(*one) <= 1000, one.0.abs_diff(other.0) <= 2);
+        if is_one_reading && !is_one_moment {
+            is_frozen.iter_mut().skip(position).take(2).for_each(|place| *place = true);
+        }
+    }
+    let mut frozen = is_frozen.into_iter();
+    seen.retain(|_| !frozen.next().unwrap_or_default());
 }
 
 /// The most clocks of which any two differ by more than one clock may.

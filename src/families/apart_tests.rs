@@ -106,3 +106,16 @@ fn extreme_times_are_times() {
     looks[0].settled = i64::MAX;
     assert_eq!(tell_apart(&mut looks).machines, 1);
 }
+
+#[test]
+fn a_clock_that_stands_still_tells_nobody_apart() {
+    // One reading, looked at every three minutes: each skew is another.
+    let still = |ip: u8| {
+        let later = i64::from(ip) * 180;
+        Look { time: later, skew_ms: -i32::try_from(later).unwrap() * 1000, ..look(ip, 0, 0, -900) }
+    };
+    assert_eq!(machines(&[still(1), still(2), still(3)]), 1);
+    // Beside it, clocks that run are told apart as ever.
+    let runs = with_skew(look(9, 0, 0, -900), 40_000);
+    assert_eq!(machines(&[runs, with_skew(look(10, 0, 0, -900), 90_000)]), 2);
+}

@@ -42,13 +42,26 @@ impl Joined {
 /// For each certificate the class of those that share DER, key or serial number with it, directly or in steps.
 pub(super) fn classes(population: &Population) -> Vec<u32> {
     let mut joined = Joined::of(population.certificates.len());
-    join_equal(population, &mut joined, |own| own.sha256.as_ref().map(<[u8; 32]>::as_slice));
-    join_equal(population, &mut joined, |own| own.key.as_ref().map(<[u8; 32]>::as_slice));
-    join_equal(population, &mut joined, |own| own.serial.as_ref().map(<[u8; 16]>::as_slice));
+    join_equal(population, &mut joined, |own| own.sha256.as_ref().map(<[u8; 32]>::as_slice), |_| true);
+    join_equal(population, &mut joined, |own| own.key.as_ref().map(<[u8; 32]>::as_slice), |_| true);
+    join_equal(population, &mut joined, |own| own.serial.as_ref().map(<[u8; 16]>::as_slice), has_one_key);
     (0..u32::try_from(population.certificates.len()).unwrap_or(NONE)).map(|one| joined.find(one)).collect()
 }
 
-fn join_equal(population: &Population, joined: &mut Joined, part: fn(&OwnCertificate) -> Option<&[u8]>) {
+/// A copy keeps its key, while anybody can make a certificate with the serial number of another: under several keys a
+/// serial number says nothing.
+fn has_one_key(alike: &[&OwnCertificate]) -> bool {
+    let mut keys = alike.iter().filter_map(|own| own.key);
+    keys.next().is_none_or(|first| keys.all(|key| key == first))
+}
+
+/// Joins the certificates of which a part is the same, if `is_telling` says so of all that show it.
+fn join_equal(
+    population: &Population,
+    joined: &mut Joined,
+    part: fn(&OwnCertificate) -> Option<&[u8]>,
+    is_telling: fn(&[&OwnCertificate]) -> bool,
+) {
     let part = |index: u32| population.certificate(index).and_then(part);
     // Eight bytes decide nearly always, and are sorted without looking anything up.
     let head = |bytes: &[u8]| bytes.first_chunk().map_or(0, |head| u64::from_be_bytes(*head));
@@ -57,11 +70,13 @@ fn join_equal(population: &Population, joined: &mut Joined, part: fn(&OwnCertifi
     order.sort_unstable();
     for alike in order.chunk_by_mut(|one, other| one.0 == other.0).filter(|alike| alike.len() > 1) {
         alike.sort_unstable_by(|one, other| part(one.1).cmp(&part(other.1)).then(one.1.cmp(&other.1)));
-        for pair in alike.windows(2) {
-            if let [(_, one), (_, other)] = pair
-                && part(*one) == part(*other)
-            {
-                joined.join(*one, *other);
+        for equal in alike.chunk_by(|one, other| part(one.1) == part(other.1)).filter(|equal| equal.len() > 1) {
+            let shown: Vec<&OwnCertificate> =
+                equal.iter().filter_map(|(_, index)| population.certificate(*index)).collect();
+            for pair in equal.windows(2).filter(|_| is_telling(&shown)) {
+                if let [(_, one), (_, other)] = pair {
+                    joined.join(*one, *other);
+                }
             }
         }
     }
@@ -94,10 +109,13 @@ mod tests {
             serial: (serial > 0).then_some([serial; 16]),
             not_before: i64::from(sha256),
         };
-        for one in [own(1, 1, 1), own(2, 2, 2), own(3, 2, 3), own(0, 0, 3), own(0, 0, 0), own(4, 4, 4)] {
+        let linked = [own(1, 1, 1), own(2, 2, 2), own(3, 2, 3), own(0, 0, 3), own(0, 0, 0), own(4, 4, 4)];
+        // Two keys under one serial number: one of them was made by somebody who read it.
+        let forged = [own(5, 5, 5), own(6, 6, 5), own(0, 0, 5)];
+        for one in linked.into_iter().chain(forged) {
             population.certificates.insert(one);
         }
         let classes = classes(&population);
-        assert_eq!(classes, [0, 1, 1, 1, 4, 5]);
+        assert_eq!(classes, [0, 1, 1, 1, 4, 5, 6, 7, 8]);
     }
 }

@@ -14,6 +14,7 @@ mod fingerprints;
 mod guest;
 mod hostile;
 mod import;
+mod letters;
 mod matching;
 mod output;
 mod ranges;

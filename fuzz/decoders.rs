@@ -1,10 +1,12 @@
 //! What each fuzz target runs: the functions that the probe calls, and what must hold of their answers whatever the bytes.
 //! `cargo test` runs the same functions over the corpus.
 
+use jiff::Timestamp;
 use rdprint::knowledge::rdp_certificate_form;
-use rdprint::observe::Certificate;
+use rdprint::observe::{Certificate, Mcs, Tls};
 use rdprint::proto::tls_flight::{FlightReader, State};
 use rdprint::proto::x224::{self, Frame};
+use rdprint::proto::x509::MAX_CHAIN;
 use rdprint::proto::{credssp as tsrequest, mcs as mcs_pdu, ntlm as ntlm_message};
 
 /// A decoder under the name of its target.
@@ -30,6 +32,8 @@ pub(crate) fn x224(bytes: &[u8]) {
 pub(crate) fn mcs(bytes: &[u8]) {
     check_frame(mcs_pdu::frame(bytes), bytes, mcs_pdu::MAX_ANSWER);
     let (answer, _) = mcs_pdu::decode_answer(bytes);
+    let facts = Mcs::from_answer(&answer, bytes);
+    assert!(facts.certificates.len() <= MAX_CHAIN);
     if let mcs_pdu::Answer::ConnectResponse(response) = answer {
         let certificate = response.server_data.security.and_then(|security| security.certificate);
         assert!(certificate.is_none_or(|certificate| certificate.raw.len() <= bytes.len()));
@@ -83,7 +87,13 @@ pub(crate) fn tls_flight(bytes: &[u8]) {
     let whole = read(stream.len().max(1));
     assert_eq!(read(usize::from(*size).max(1)), whole);
     let flight = whole.1;
-    assert!(flight.certificates.len() <= rdprint::proto::x509::MAX_CHAIN);
+    assert!(flight.certificates.len() <= MAX_CHAIN);
+    let mut tls = Tls::default();
+    if let Some(hello) = &flight.server_hello {
+        tls.read_server_hello(hello, "any", Timestamp::UNIX_EPOCH);
+    }
+    tls.read_flight(&flight);
+    assert_eq!(tls.certificates.len(), flight.certificates.len());
     if let Some(hello) = flight.server_hello {
         let _values = (hello.ja3s(), hello.carries_clock(0), hello.downgrade());
         if let Some(exchange) = flight.server_key_exchange {

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde_json::Value;
-use simulator::{ChildServer, Kind, Persona, Truth, truth};
+use simulator::{ChildServer, KeyExchange, Kind, Persona, Reply, Truth, truth};
 
 use crate::process::{cpu_time, measure};
 use crate::{Folder, met, rdprint};
@@ -148,19 +148,19 @@ fn facts(record: &Value, truth: &Truth) -> Vec<(&'static str, String, String)> {
     // Without NLA the certificate alone speaks, and no build is announced.
     let by_ntlm = |name: &Option<String>| truth.build.and(name.clone()).unwrap_or_default();
     let certificate = truth.certificate.as_ref();
-    let (ntlm, leaf) = (&record["ntlm"], &record["tls"]["certificates"][0]);
+    let [in_tls, in_mcs] = ["tls", "mcs"].map(|step| &record[step]["certificates"][0]);
+    let (ntlm, leaf) = (&record["ntlm"], if in_tls.is_null() { in_mcs } else { in_tls });
     let matches: Vec<String> = record["matches"].as_array().unwrap().iter().map(as_verdict).collect();
     let build = text(&ntlm["product_version"]).rsplit('.').next().unwrap_or_default().to_owned();
     let serial = certificate.and_then(|certificate| certificate.serial_octets()).map(hex).unwrap_or_default();
     let common_name = certificate.and_then(|certificate| certificate.common_name()).unwrap_or_default().to_owned();
-    let possession = if certificate.is_some() { "proven" } else { "not-tested" };
     let shown_possession = record["tls"]["key_possession"].as_str().unwrap_or("not-tested").to_owned();
     let mut facts = vec![
         ("verdict", matches.join(", "), verdict(truth.persona).to_owned()),
         ("ntlm.netbios_computer_name", text(&ntlm["netbios_computer_name"]), by_ntlm(&truth.name)),
         ("ntlm.dns_computer_name", text(&ntlm["dns_computer_name"]), by_ntlm(&truth.dns)),
         ("the build", build, truth.build.map(|build| build.to_string()).unwrap_or_default()),
-        ("tls.key_possession", shown_possession, possession.to_owned()),
+        ("tls.key_possession", shown_possession, possession(truth).to_owned()),
         ("the certificate's subject_cn", text(&leaf["subject_cn"]), common_name),
         ("the certificate's serial_number", text(&leaf["serial_number"]), serial),
     ];
@@ -168,7 +168,7 @@ fn facts(record: &Value, truth: &Truth) -> Vec<(&'static str, String, String)> {
     if truth.domain.is_some() {
         facts.push(("ntlm.dns_domain_name", text(&ntlm["dns_domain_name"]), by_ntlm(&truth.domain)));
     }
-    if let Some(expected) = status(truth.persona) {
+    if let Some(expected) = status(truth) {
         facts.push(("status", text(&record["status"]), expected.to_owned()));
     }
     facts
@@ -190,13 +190,26 @@ fn as_verdict(found: &Value) -> String {
     ["fingerprint_id", "class", "confidence"].map(|field| text(&found[field])).join(" ")
 }
 
+/// Whether the host can prove its key: by its signature over a key exchange, if ring can check that.
+fn possession(truth: &Truth) -> &'static str {
+    match (&truth.legacy, truth.persona) {
+        (_, Persona::Classic) => "not-tested",
+        (None, _) => truth.certificate.as_ref().map_or("not-tested", |_| "proven"),
+        (Some(tls), _) if tls.key_exchange == KeyExchange::Rsa => "not-tested",
+        (Some(tls), _) if tls.version < 0x0303 => "unsupported",
+        (Some(_), _) => "proven",
+    }
+}
+
 /// How the dialogue ends; the tricks of hostile hosts end in many ways.
-fn status(persona: Persona) -> Option<&'static str> {
-    match persona {
+fn status(truth: &Truth) -> Option<&'static str> {
+    if let Some(tls) = &truth.legacy {
+        return Some(if matches!(tls.reply, Reply::Alert(_)) { "handshake-error" } else { "connection-closed" });
+    }
+    match truth.persona {
         Persona::Hostile => None,
         Persona::Closed | Persona::Resetting => Some("connection-closed"),
         Persona::Silent => Some("io-timeout"),
-        Persona::LegacyTls => Some("handshake-error"),
         _ => Some("success"),
     }
 }

@@ -16,6 +16,7 @@ use crate::fingerprint::{Class, FingerprintSet, declares_name};
 use crate::import::{self, Flow, Format, Item, Rows, Source};
 use crate::output::{Annotation, AnnotationError, Outputs, RowFormat, Selection, cut, open_file};
 use crate::scan::Coverage;
+use crate::store::{Store, Which};
 use crate::verdict::Record;
 use crate::visible::visible;
 
@@ -25,6 +26,14 @@ pub(super) struct MatchFlags {
     /// together are given together
     #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
+
+    /// Read what sweeps remember instead of files
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["files", "from", "strict", "annotate"])]
+    history: Option<PathBuf>,
+
+    /// Which observations of the history: the last look at each endpoint, each state that it was in, or every look
+    #[arg(long, default_value = "latest", value_parser = word::<Which>(), requires = "history")]
+    which: Which,
 
     /// The format of the files, where it is not recognised by their content
     #[arg(long, value_name = "FORMAT", value_parser = word::<Format>())]
@@ -59,7 +68,9 @@ pub(super) struct MatchFlags {
 /// Reads everything once, judges each observation and writes it.
 pub(super) fn run(flags: &MatchFlags) -> Result<Exit, Failure> {
     let set = fingerprints::load(&flags.fingerprints)?;
-    let sources = import::open(&flags.files, flags.from).map_err(Failure::usage)?;
+    let store = flags.history.as_deref().map(Store::open_existing).transpose().map_err(Failure::usage)?;
+    let files = if store.is_some() { &[] } else { flags.files.as_slice() };
+    let sources = import::open(files, flags.from).map_err(Failure::usage)?;
     for source in sources.iter().filter(|source| source.format().is_none()) {
         eprintln!("note: `{}` is empty", visible(&source.name()));
     }
@@ -73,6 +84,14 @@ pub(super) fn run(flags: &MatchFlags) -> Result<Exit, Failure> {
         failure: None,
     };
     import::read(sources, &mut |item| run.take(item)).map_err(Failure::usage)?;
+    if let Some(store) = store {
+        for observation in store.observations(flags.which).map_err(Failure::usage)? {
+            let observation = observation.map_err(Failure::usage)?;
+            if run.take(Item::Seen { observation, row: &[] }).is_break() {
+                break;
+            }
+        }
+    }
     run.finish(flags.fail_on)
 }
 

@@ -1,6 +1,6 @@
 //! A machine's name, as its certificate and its NTLM challenge declare it.
 
-use crate::observe::Observation;
+use crate::observe::{Certificate, Observation};
 
 /// NetBIOS computer names are cut after this many characters (MS-NBTE; NetBIOS names have 16 bytes, one a suffix).
 pub(super) const NETBIOS_LENGTH: usize = 15;
@@ -22,7 +22,7 @@ pub(super) struct DeclaredName<'a> {
 /// whole one, because only the whole one is the machine's.
 pub(super) fn declared_names(observation: &Observation) -> Vec<DeclaredName<'_>> {
     let ntlm = observation.ntlm.as_ref();
-    let certificate = observation.leaf().and_then(|leaf| leaf.subject_cn.as_ref());
+    let certificate = observation.leaf().and_then(Certificate::machine_name);
     let dns = ntlm.and_then(|ntlm| ntlm.dns_computer_name.as_ref());
     let netbios = ntlm.and_then(|ntlm| ntlm.netbios_computer_name.as_ref());
     let whole = dns.and_then(|value| declared("ntlm_dns_computer_name", value));
@@ -94,6 +94,14 @@ mod tests {
         let names = declared_names(&seen);
         assert!(names[0].is("win-buns25td77j"));
         assert!(!names[0].is("win-buns25td77"));
+    }
+
+    #[test]
+    fn an_endpoint_of_local_rpc_names_its_machine() {
+        let seen = super::tests::seen(json!({ "cert_subject_cn": "ncalrpc:WIN-BUNS25TD77J" }));
+        assert!(declared_names(&seen)[0].is("win-buns25td77j"));
+        assert_eq!(seen.computer_name(), Some("WIN-BUNS25TD77J"));
+        assert_eq!(declared_names(&super::tests::seen(json!({ "cert_subject_cn": "ncalrpc:" }))), []);
     }
 
     #[test]

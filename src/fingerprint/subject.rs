@@ -7,7 +7,10 @@ use super::condition::View;
 use super::traits::{TRAITS, Trait};
 use strum::VariantArray;
 
-use crate::observe::{Anomaly, FIELDS, Field, KeyPossession, Kind, Observation, Stage, Status, Value, X224Answer};
+use crate::observe::{
+    Anomaly, CertificateKind, CertificateSource, FIELDS, Field, KeyPossession, Kind, Observation, Stage, Status, Value,
+    Via, X224Answer,
+};
 
 /// The pseudo-field that stands for the machine's name, wherever it is declared. Certificate and NTLM agree on every
 /// honest Windows host, so they are one piece of evidence and not two.
@@ -116,6 +119,7 @@ impl Subject {
         match field.path.split('.').collect::<Vec<_>>()[..] {
             ["tls", "certificates[]", ..] => seen.leaf().is_some(),
             ["tls", ..] => seen.tls.is_some(),
+            ["mcs", ..] if field.name != "cert_source" => seen.mcs.is_some(),
             ["ntlm", ..] => seen.ntlm.is_some(),
             ["credssp", ..] => seen.credssp.is_some(),
             ["x224", ..] => seen.x224.is_some(),
@@ -134,6 +138,9 @@ impl Subject {
                 "stage" => Some(Stage::VARIANTS.iter().map(Into::into).collect()),
                 "x224_answer" | "x224_first_answer" => Some(X224Answer::VARIANTS.iter().map(Into::into).collect()),
                 "key_possession" => Some(vec![KeyPossession::Proven.into(), KeyPossession::Failed.into()]),
+                "tls_via" => Some(Via::VARIANTS.iter().map(Into::into).collect()),
+                "cert_source" => Some(CertificateSource::VARIANTS.iter().map(Into::into).collect()),
+                "mcs_certificate_kind" => Some(CertificateKind::VARIANTS.iter().map(Into::into).collect()),
                 "anomalies" => Some(Anomaly::VARIANTS.iter().map(Into::into).collect()),
                 _ => None,
             },

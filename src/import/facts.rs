@@ -205,6 +205,8 @@ pub(super) fn imported(ip: IpAddr, port: u16, seen_at: Timestamp, source: String
 pub(super) fn set_stage(seen: &mut Observation) {
     seen.stage = if seen.ntlm.is_some() || seen.credssp.is_some() {
         Stage::Credssp
+    } else if seen.mcs.is_some() {
+        Stage::Mcs
     } else if seen.tls.is_some() {
         Stage::Tls
     } else if seen.x224.is_some() {

@@ -13,10 +13,10 @@ use super::facts::{Doubts, address, lossy, port, set_stage};
 use super::input::Input;
 use super::rdprint_jsonl::work_out_certificates;
 use super::{Flow, ImportError, Item, Loss, Reading};
-use crate::observe::{FIELDS, Kind, Observation, restore, split_list};
+use crate::observe::{FIELDS, Kind, Observation, Tls, restore, split_list};
 
 /// Columns that repeat what another one says.
-const DERIVED: [&str; 2] = ["computer_name", "ntlm_build"];
+const DERIVED: [&str; 3] = ["computer_name", "ntlm_build", "cert_source"];
 
 /// What a record needs and a file may leave out.
 const FALLBACKS: [(&str, &str); 8] = [
@@ -162,6 +162,9 @@ impl Table {
             Ok(seen) => seen,
             Err(error) => return reading.lost(rows.line, error),
         };
+        if self.position("cert_source").is_some_and(|at| rows.cell(at) == b"mcs") {
+            give_back_to_mcs(&mut seen);
+        }
         if self.position("stage").is_none() {
             set_stage(&mut seen);
         }
@@ -200,6 +203,16 @@ impl Table {
             doubts.read::<()>(&column.name, text, |_| None);
             *cell = None;
         }
+    }
+}
+
+/// CSV has one set of columns for the certificate, wherever it was presented.
+fn give_back_to_mcs(seen: &mut Observation) {
+    let Some(tls) = &mut seen.tls else { return };
+    let certificates = std::mem::take(&mut tls.certificates);
+    seen.mcs.get_or_insert_default().certificates = certificates;
+    if *tls == Tls::default() {
+        seen.tls = None;
     }
 }
 

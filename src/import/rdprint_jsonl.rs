@@ -25,7 +25,8 @@ fn read_line(line: &[u8], number: u64, reading: &mut Reading<'_>) -> Flow {
 /// Works out every certificate whose bytes are there.
 pub(super) fn work_out_certificates(seen: &mut Observation) {
     let mut anomalies = Vec::new();
-    for certificate in seen.tls.iter_mut().flat_map(|tls| &mut tls.certificates) {
+    let of_tls = seen.tls.iter_mut().flat_map(|tls| &mut tls.certificates);
+    for certificate in of_tls.chain(seen.mcs.iter_mut().flat_map(|mcs| &mut mcs.certificates)) {
         let Some(der) = &certificate.der else { continue };
         let anew = Certificate::from_der(&der.0);
         let stated = std::mem::replace(certificate, anew);

@@ -131,6 +131,17 @@ impl Certificate {
         certificate
     }
 
+    /// The machine that the common name names. Certificates that Terminal Services make for their licensing write it as
+    /// an endpoint of local RPC, `ncalrpc:NAME`.
+    #[must_use]
+    pub fn machine_name(&self) -> Option<&str> {
+        const LOCAL_RPC: &str = "ncalrpc:";
+        let name = self.subject_cn.as_deref()?;
+        let is_endpoint = name.get(..LOCAL_RPC.len()).is_some_and(|head| head.eq_ignore_ascii_case(LOCAL_RPC));
+        let name = if is_endpoint { name.get(LOCAL_RPC.len()..)? } else { name };
+        (!name.trim().is_empty()).then_some(name)
+    }
+
     fn read_extensions(&mut self, mut explicit: &[u8], problems: &mut Problems) {
         let Some(list) = der::read_tagged(&mut explicit, der::SEQUENCE) else {
             problems.add("extensions");

@@ -1,6 +1,6 @@
 //! The rows of the field table that stand for facts.
 
-use super::{Certificate, Credssp, Field, Kind, Ntlm, Observation, Tls, Value, X224};
+use super::{Certificate, Credssp, Field, Kind, Mcs, Ntlm, Observation, Tls, Value, X224};
 
 type Getter = fn(&Observation) -> Option<Value<'_>>;
 
@@ -54,6 +54,13 @@ fn credssp<'a, T: Into<Value<'a>>>(
     get: impl FnOnce(&'a Credssp) -> Option<T>,
 ) -> Option<Value<'a>> {
     observation.credssp.as_ref().and_then(get).map(Into::into)
+}
+
+fn mcs<'a, T: Into<Value<'a>>>(
+    observation: &'a Observation,
+    get: impl FnOnce(&'a Mcs) -> Option<T>,
+) -> Option<Value<'a>> {
+    observation.mcs.as_ref().and_then(get).map(Into::into)
 }
 
 fn x224<'a, T: Into<Value<'a>>>(
@@ -191,7 +198,7 @@ pub static FIELDS: &[Field<Observation>] = &[
         x224(o.x224_first.as_ref(), |x| x.raw.as_ref().map(ToString::to_string))
     })
     .on_request(),
-    field("tls_version", "tls.version", Kind::Word, "Negotiated version: `TLSv1.2` or `TLSv1.3`.", |o| {
+    field("tls_version", "tls.version", Kind::Word, "Negotiated version: `SSLv3`, `TLSv1.0` to `TLSv1.3`.", |o| {
         tls(o, |t| t.version.as_ref())
     }),
     field("tls_cipher_suite", "tls.cipher_suite", Kind::Word, "Negotiated cipher suite, IANA's name.", |o| {
@@ -204,6 +211,54 @@ pub static FIELDS: &[Field<Observation>] = &[
         "Group of the key exchange, IANA's name.",
         |o| tls(o, |t| t.key_exchange_group.as_ref()),
     ),
+    field(
+        "tls_dh_bits",
+        "tls.dh_bits",
+        Kind::Integer,
+        "Size of the prime of a finite-field Diffie-Hellman exchange.",
+        |o| tls(o, |t| t.dh_bits),
+    )
+    .in_unit("bit"),
+    field(
+        "tls_via",
+        "tls.via",
+        Kind::Word,
+        "`handshake`: by rdprint's TLS library; `clear-flight`: by reading the host's first flight in clear, the handshake \
+         was not completed.",
+        |o| tls(o, |t| t.via.map(word)),
+    ),
+    field(
+        "tls_client_hello_id",
+        "tls.client_hello_id",
+        Kind::Word,
+        "Names the ClientHello that was answered; JA3S compare only between equal ones.",
+        |o| tls(o, |t| t.client_hello_id.as_ref()),
+    ),
+    field("tls_ja3s", "tls.ja3s", Kind::Hex, "JA3S of the first ServerHello.", |o| tls(o, |t| t.ja3s.as_ref())),
+    field(
+        "tls_extensions",
+        "tls.extensions[]",
+        Kind::WordList,
+        "Numbers of the ServerHello's extensions, in the host's order.",
+        |o| o.tls.as_ref().and_then(|tls| list(&tls.extensions)),
+    )
+    .on_request(),
+    field("tls_server_random", "tls.server_random", Kind::Hex, "`random` of the ServerHello.", |o| {
+        tls(o, |t| t.server_random.as_ref().map(ToString::to_string))
+    })
+    .on_request(),
+    field(
+        "tls_server_random_is_clock",
+        "tls.server_random_is_clock",
+        Kind::Boolean,
+        "Whether `random` begins with a time within a day of ours, as `gmt_unix_time` of RFC 5246, 7.4.1.3; chance does that \
+         once in 25,000 hosts.",
+        |o| tls(o, |t| t.server_random_is_clock),
+    ),
+    field("tls_server_hello", "tls.server_hello", Kind::Hex, "The ServerHello as sent.", |o| {
+        tls(o, |t| t.server_hello.as_ref().map(ToString::to_string))
+    })
+    .on_request(),
     field("tls_alert", "tls.alert", Kind::Word, "The alert that ended the handshake (RFC 8446, section 6).", |o| {
         tls(o, |t| t.alert.as_ref())
     }),
@@ -213,6 +268,14 @@ pub static FIELDS: &[Field<Observation>] = &[
         Kind::Word,
         "Whether the handshake signature fits the leaf certificate's key.",
         |o| tls(o, |t| Some(word(t.key_possession))),
+    ),
+    field(
+        "cert_source",
+        "mcs.certificates[]",
+        Kind::Word,
+        "Where the certificate of all `cert_` fields was presented: `tls`, or `mcs` for hosts that show one only there; those \
+         stand in JSON under `mcs.certificates[]`.",
+        |o| o.leaf_with_source().map(|(_, source)| word(source).into()),
     ),
     field("cert_sha256", "tls.certificates[].sha256", Kind::Hex, "SHA-256 of the leaf certificate's DER.", |o| {
         leaf(o, |c| c.sha256.as_ref().map(ToString::to_string))
@@ -396,4 +459,71 @@ pub static FIELDS: &[Field<Observation>] = &[
     field("ntlm_raw", "ntlm.raw", Kind::Hex, "The CHALLENGE message as sent.", |o| {
         ntlm(o, |n| n.raw.as_ref().map(ToString::to_string))
     }),
+    field(
+        "mcs_result",
+        "mcs.result",
+        Kind::Integer,
+        "`result` of the Connect Response (T.125, 7): 0 is success.",
+        |o| mcs(o, |m| m.result),
+    ),
+    field(
+        "mcs_disconnect_reason",
+        "mcs.disconnect_reason",
+        Kind::Integer,
+        "`Reason` of the disconnect that came instead (T.125, 7).",
+        |o| mcs(o, |m| m.disconnect_reason),
+    )
+    .on_request(),
+    field(
+        "mcs_server_version",
+        "mcs.server_version",
+        Kind::Word,
+        "Versions of RDP that the Server Core Data stand for, or their number (MS-RDPBCGR 2.2.1.4.2).",
+        |o| mcs(o, |m| m.server_version.as_ref()),
+    ),
+    field(
+        "mcs_client_requested_protocols",
+        "mcs.client_requested_protocols",
+        Kind::Word,
+        "What the server says that the Connection Request offered.",
+        |o| mcs(o, |m| m.client_requested_protocols.as_ref()),
+    )
+    .on_request(),
+    field(
+        "mcs_early_capability_flags",
+        "mcs.early_capability_flags",
+        Kind::Integer,
+        "`earlyCapabilityFlags` of the Server Core Data.",
+        |o| mcs(o, |m| m.early_capability_flags),
+    )
+    .on_request(),
+    field(
+        "mcs_encryption_method",
+        "mcs.encryption_method",
+        Kind::Word,
+        "`encryptionMethod` (MS-RDPBCGR 2.2.1.4.3): `none`, `40bit`, `56bit`, `128bit`, `fips`, or the number.",
+        |o| mcs(o, |m| m.encryption_method.as_ref()),
+    ),
+    field(
+        "mcs_encryption_level",
+        "mcs.encryption_level",
+        Kind::Word,
+        "`encryptionLevel`: `none`, `low`, `client-compatible`, `high`, `fips`, or the number.",
+        |o| mcs(o, |m| m.encryption_level.as_ref()),
+    ),
+    field("mcs_server_random", "mcs.server_random", Kind::Hex, "`serverRandom` of the Server Security Data.", |o| {
+        mcs(o, |m| m.server_random.as_ref().map(ToString::to_string))
+    })
+    .on_request(),
+    field(
+        "mcs_certificate_kind",
+        "mcs.certificate_kind",
+        Kind::Word,
+        "`proprietary` (a bare key), `x509` or `unread` (MS-RDPBCGR 2.2.1.4.3.1).",
+        |o| mcs(o, |m| m.certificate_kind.map(word)),
+    ),
+    field("mcs_raw", "mcs.raw", Kind::Hex, "The answer to the MCS Connect Initial, at most 64 KiB.", |o| {
+        mcs(o, |m| m.raw.as_ref().map(ToString::to_string))
+    })
+    .on_request(),
 ];

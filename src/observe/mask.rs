@@ -15,12 +15,14 @@ pub static MASKED: &[(&str, &str)] = &[
     ("source", "it is ours"),
     ("scanner", "it is ours"),
     ("rtt_us", "it is the network's"),
+    ("tls_server_random", "it is random"),
+    ("tls_server_hello", "it holds the random and the session's identifier; what else it says stands in other fields"),
+    ("mcs_server_random", "it is random"),
     ("ntlm_system_time", "it is the time of the look, by the host's clock"),
     ("ntlm_clock_skew_ms", "clocks drift, and midpoints are estimates"),
 ];
 
-/// Fields that are the same at the next look if nothing has changed. Of `ntlm_raw` the challenge and the time are left
-/// out.
+/// Fields that are the same at the next look if nothing has changed. Of the messages in [`PARTLY`] what passes is left out.
 pub static COMPARED: &[&str] = &[
     "ip",
     "port",
@@ -46,8 +48,15 @@ pub static COMPARED: &[&str] = &[
     "tls_version",
     "tls_cipher_suite",
     "tls_key_exchange_group",
+    "tls_dh_bits",
+    "tls_via",
+    "tls_client_hello_id",
+    "tls_ja3s",
+    "tls_extensions",
+    "tls_server_random_is_clock",
     "tls_alert",
     "key_possession",
+    "cert_source",
     "cert_sha256",
     "cert_sha1",
     "cert_md5",
@@ -82,10 +91,22 @@ pub static COMPARED: &[&str] = &[
     "ntlm_build",
     "ntlm_negotiate_flags",
     "ntlm_raw",
+    "mcs_result",
+    "mcs_disconnect_reason",
+    "mcs_server_version",
+    "mcs_client_requested_protocols",
+    "mcs_early_capability_flags",
+    "mcs_encryption_method",
+    "mcs_encryption_level",
+    "mcs_certificate_kind",
+    "mcs_raw",
 ];
 
-/// Where the CHALLENGE message is kept, which is compared in part.
+/// Messages that are compared in part, by their path: of the CHALLENGE all but the challenge and the time, of the Connect
+/// Response all but the server's random.
+const PARTLY: [&str; 2] = [NTLM_RAW, MCS_RAW];
 const NTLM_RAW: &str = "ntlm.raw";
+const MCS_RAW: &str = "mcs.raw";
 /// Paths that an observation cannot be without.
 const NEVER_ABSENT: [&str; 4] = ["schema_version", "seen_at", "source", "scanner"];
 
@@ -100,10 +121,14 @@ impl Observation {
         for path in masked_paths() {
             take(&mut record, path);
         }
-        let mut likeness = self.ntlm.as_ref().and_then(|ntlm| ntlm.raw.clone());
-        if let Some(Hex(raw)) = &mut likeness {
-            blank_challenge(raw);
-            put(&mut record, NTLM_RAW, Json::String(Hex(std::mem::take(raw)).to_string()));
+        if let Some(Hex(mut raw)) = self.ntlm.as_ref().and_then(|ntlm| ntlm.raw.clone()) {
+            blank_challenge(&mut raw);
+            put(&mut record, NTLM_RAW, Json::String(Hex(raw).to_string()));
+        }
+        if let Some(mcs) = &self.mcs
+            && let (Some(Hex(raw)), Some(Hex(random))) = (&mcs.raw, &mcs.server_random)
+        {
+            put(&mut record, MCS_RAW, Json::String(Hex(without(raw, random)).to_string()));
         }
         // Maps of serde_json are in the order of their keys, so equal values are equal texts.
         Hex(Sha256::digest(record.to_string()).to_vec())
@@ -113,7 +138,7 @@ impl Observation {
     #[must_use]
     pub fn passing(&self) -> Passing {
         let mut record = self.as_json();
-        let paths = masked_paths().chain([NTLM_RAW]);
+        let paths = masked_paths().chain(PARTLY);
         paths.filter_map(|path| Some((path.to_owned(), take(&mut record, path)?))).collect()
     }
 
@@ -122,7 +147,7 @@ impl Observation {
     #[must_use]
     pub fn at_another_look(&self, passing: &Passing) -> Self {
         let mut record = self.as_json();
-        for path in masked_paths().chain([NTLM_RAW]) {
+        for path in masked_paths().chain(PARTLY) {
             match passing.get(path) {
                 Some(value) => put(&mut record, path, value.clone()),
                 None if NEVER_ABSENT.contains(&path) => {}
@@ -161,6 +186,20 @@ fn parent<'a, 'p>(record: &'a mut Json, path: &'p str) -> Option<(&'a mut Map<St
     let place =
         folder.split('.').filter(|step| !step.is_empty()).try_fold(record, |place, step| place.get_mut(step))?;
     Some((place.as_object_mut()?, key))
+}
+
+/// The message without every place in which this passage stands.
+fn without(message: &[u8], passage: &[u8]) -> Vec<u8> {
+    let (mut rest, mut left) = (message, Vec::with_capacity(message.len()));
+    while let Some((first, others)) = rest.split_first() {
+        if !passage.is_empty() && rest.starts_with(passage) {
+            rest = rest.get(passage.len()..).unwrap_or_default();
+        } else {
+            left.push(*first);
+            rest = others;
+        }
+    }
+    left
 }
 
 /// Overwrites with zeros what an NTLM CHALLENGE (MS-NLMP 2.2.1.2) has anew each time: `ServerChallenge`, and the value of

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::*;
-use crate::observe::{FIELDS, Ntlm, Status, Tls};
+use crate::observe::{FIELDS, Mcs, Ntlm, Status, Tls};
 
 /// A CHALLENGE with this challenge and time, and a name between.
 fn challenge(number: u8, time: u8) -> Vec<u8> {
@@ -23,7 +23,11 @@ fn seen(second: i64, number: u8) -> Observation {
     let mut seen = Observation::begin([127, 0, 0, 1].into(), 3389, Timestamp::from_second(second).unwrap());
     seen.status = Status::Success;
     seen.rtt_us = Some(u64::from(number));
-    seen.tls = Some(Tls::default());
+    let random = Some(Hex(vec![number; 32]));
+    let hello = Some(Hex(vec![number; 80]));
+    seen.tls = Some(Tls { server_random: random.clone(), server_hello: hello, ..Tls::default() });
+    let raw = Some(Hex([&[3, 0][..], &[number; 32], &[9, 9]].concat()));
+    seen.mcs = Some(Mcs { server_random: random, raw, ..Mcs::default() });
     seen.ntlm = Some(Ntlm {
         netbios_computer_name: Some("A".to_owned()),
         system_time: Some(Timestamp::from_second(second).unwrap()),
@@ -55,6 +59,9 @@ fn what_passes_is_no_difference_and_everything_else_is() {
     let mut odd = seen(1, 1);
     odd.ntlm.as_mut().unwrap().raw.as_mut().unwrap().0[60] = b'B';
     assert_ne!(first.likeness(), odd.likeness());
+    let mut other = seen(1, 1);
+    other.mcs.as_mut().unwrap().raw.as_mut().unwrap().0[35] = 8;
+    assert_ne!(first.likeness(), other.likeness());
     let mut without = seen(1, 1);
     without.ntlm.as_mut().unwrap().raw = None;
     assert_ne!(first.likeness(), without.likeness());

@@ -9,7 +9,9 @@ mod facts;
 mod field;
 mod from_facts;
 mod mask;
+mod mcs;
 mod ntlm;
+mod tls;
 mod words;
 
 use std::net::IpAddr;
@@ -23,8 +25,10 @@ pub use facts::FIELDS;
 pub use field::{Field, Kind, Value, nearest, neutralise, restore, split_list};
 pub use from_facts::FactError;
 pub use mask::{COMPARED, MASKED, Passing};
+pub use mcs::Mcs;
 pub use ntlm::Ntlm;
-pub use words::{KeyPossession, Stage, Status, X224Answer};
+pub use tls::Tls;
+pub use words::{CertificateKind, CertificateSource, KeyPossession, Stage, Status, Via, X224Answer};
 
 pub use crate::proto::Anomaly;
 
@@ -74,6 +78,9 @@ pub struct Observation {
     /// The NTLM CHALLENGE.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ntlm: Option<Ntlm>,
+    /// The MCS step of hosts without NLA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcs: Option<Mcs>,
 }
 
 /// One answer to a Connection Request (MS-RDPBCGR 2.2.1.2).
@@ -100,29 +107,6 @@ pub struct X224 {
     /// The bytes that came, at most 512.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<Hex>,
-}
-
-/// What the TLS handshake showed, however far it went.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Tls {
-    /// `TLSv1.2` or `TLSv1.3`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// IANA's name of the cipher suite.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cipher_suite: Option<String>,
-    /// IANA's name of the key exchange group.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_exchange_group: Option<String>,
-    /// The alert that ended the handshake, by its name in RFC 8446, section 6.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alert: Option<String>,
-    /// Whether the peer proved that it holds the leaf certificate's private key.
-    #[serde(default)]
-    pub key_possession: KeyPossession,
-    /// The chain as sent, leaf first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub certificates: Vec<Certificate>,
 }
 
 /// The answer to the CredSSP request (MS-CSSP 2.2.1).
@@ -160,6 +144,7 @@ impl Observation {
             tls: None,
             credssp: None,
             ntlm: None,
+            mcs: None,
         }
     }
 
@@ -181,14 +166,24 @@ impl Observation {
     pub fn speaks_rdp(&self) -> bool {
         let spoke = |x224: &X224| x224.answer.is_some_and(X224Answer::is_rdp);
         let answers = [&self.x224, &self.x224_first];
-        // CredSSP follows nothing but an RDP negotiation here.
-        answers.into_iter().flatten().any(spoke) || self.credssp.is_some() && self.ntlm.is_some()
+        // CredSSP and MCS follow nothing but an RDP negotiation here.
+        let spoke_later = self.mcs.is_some() || self.credssp.is_some() && self.ntlm.is_some();
+        answers.into_iter().flatten().any(spoke) || spoke_later
     }
 
-    /// The certificate that the endpoint itself presented.
+    /// The certificate that the endpoint itself presented: in TLS, or else in the MCS step.
     #[must_use]
     pub fn leaf(&self) -> Option<&Certificate> {
-        self.tls.as_ref()?.certificates.first()
+        self.leaf_with_source().map(|(leaf, _)| leaf)
+    }
+
+    /// [`leaf`](Self::leaf), and where it was presented.
+    #[must_use]
+    pub fn leaf_with_source(&self) -> Option<(&Certificate, CertificateSource)> {
+        let by_tls = self.tls.as_ref().and_then(|tls| tls.certificates.first());
+        let by_mcs = || self.mcs.as_ref().and_then(|mcs| mcs.certificates.first());
+        let by_tls = by_tls.map(|leaf| (leaf, CertificateSource::Tls));
+        by_tls.or_else(|| by_mcs().map(|leaf| (leaf, CertificateSource::Mcs)))
     }
 
     /// The name that the endpoint gives itself: DNS name before NetBIOS name before the certificate's common name.
@@ -198,7 +193,7 @@ impl Observation {
         let declared = [
             ntlm.and_then(|ntlm| ntlm.dns_computer_name.as_deref()),
             ntlm.and_then(|ntlm| ntlm.netbios_computer_name.as_deref()),
-            self.leaf().and_then(|leaf| leaf.subject_cn.as_deref()),
+            self.leaf().and_then(Certificate::machine_name),
         ];
         declared.into_iter().flatten().find(|name| !name.trim().is_empty())
     }

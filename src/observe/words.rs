@@ -77,6 +77,8 @@ pub enum Stage {
     Tls,
     /// CredSSP up to the NTLM CHALLENGE.
     Credssp,
+    /// MCS Connect Initial and Response of hosts without NLA (MS-RDPBCGR 2.2.1.3, 2.2.1.4).
+    Mcs,
 }
 
 /// What kind of answer a Connection Request got.
@@ -153,6 +155,80 @@ pub enum KeyPossession {
     /// The handshake did not come to a signature.
     #[default]
     NotTested,
+}
+
+/// How the TLS facts were come by.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    EnumMessage,
+    VariantArray,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Via {
+    /// By a handshake of rdprint's TLS library.
+    Handshake,
+    /// By reading a flight in clear; the handshake was not completed.
+    ClearFlight,
+}
+
+/// Where a host presented its certificate.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    EnumMessage,
+    VariantArray,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum CertificateSource {
+    /// In the TLS handshake.
+    Tls,
+    /// In the security data of the MCS step, as classic RDP security does.
+    Mcs,
+}
+
+/// The kinds of certificate that classic RDP security knows (MS-RDPBCGR 2.2.1.4.3.1).
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    EnumMessage,
+    VariantArray,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum CertificateKind {
+    /// A bare RSA key without a name, signed with a key that everybody has.
+    Proprietary,
+    /// An X.509 chain.
+    X509,
+    /// Neither, or one that breaks off.
+    Unread,
 }
 
 /// Serialises anomalies by their words; `proto` itself knows no serde.

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::tls::Session;
-use super::wire::{Fault, Wire};
+use super::channel::Channel;
+use super::wire::Fault;
 use crate::observe::{Anomaly, Credssp, Hex, Ntlm, Observation, Status};
 use crate::proto::credssp::{self, MAX_LENGTH, TsRequest};
 use crate::proto::{der, ntlm};
@@ -17,9 +17,9 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) async fn run(&mut self, session: &mut Session, wire: &mut Wire) -> Result<(), Fault> {
+    pub(super) async fn run(&mut self, channel: &mut Channel<'_>) -> Result<(), Fault> {
         self.sent = Some(Timestamp::now());
-        session.send(wire, &credssp::encode(&ntlm::negotiate())).await?;
+        channel.send(&credssp::encode(&ntlm::negotiate())).await?;
         loop {
             match der::total_length(&self.raw) {
                 None => return Err(not_ts_request()),
@@ -30,7 +30,7 @@ impl Exchange {
                 }
                 Some(Some(length)) if self.raw.len() >= length => return Ok(()),
                 Some(_) => {
-                    let is_open = session.receive(wire, &mut self.raw, MAX_LENGTH).await?;
+                    let is_open = channel.receive(&mut self.raw, MAX_LENGTH).await?;
                     self.received = Some(Timestamp::now());
                     if !is_open {
                         return Err(self.closed());

@@ -7,10 +7,14 @@ use std::time::Duration;
 use jiff::{Timestamp, Unit};
 use tokio::time::Instant;
 
+use super::channel::Channel;
+#[cfg(feature = "legacy-tls")]
+use super::legacy_tls;
 use super::negotiation::{self, Agreed};
 use super::wire::{ConnectError, Fault, Wire};
-use super::{LocalFault, Prober, credssp};
+use super::{Depth, LocalFault, Prober, clear_flight, credssp, mcs};
 use crate::observe::{Observation, Stage, Status};
+use crate::proto::mcs::ConnectInitial;
 use crate::proto::x224::Protocols;
 
 /// What the first Connection Request offers; a Windows host with NLA chooses CredSSP from it.
@@ -42,6 +46,16 @@ fn to_millisecond(time: Timestamp) -> Timestamp {
     time.round(Unit::Millisecond).unwrap_or(time)
 }
 
+/// The two ways to speak with a host that refuses modern TLS.
+#[derive(Clone, Copy)]
+enum OldTls {
+    /// A whole handshake.
+    #[cfg(feature = "legacy-tls")]
+    Handshake,
+    /// Its first flight, read in clear.
+    FlightInClear,
+}
+
 struct Dialogue<'a> {
     prober: &'a Prober,
     endpoint: SocketAddr,
@@ -62,10 +76,12 @@ impl Dialogue<'_> {
             }
         };
         self.seen.stage = Stage::X224;
-        let agreed = match self.negotiate(&mut wire, OFFER).await {
+        let mut offer = OFFER;
+        let agreed = match self.negotiate(&mut wire, offer).await {
             Ok(Agreed::AskAgainFor(wanted)) => {
                 wire.close().await;
                 self.seen.x224_first = self.seen.x224.take();
+                offer = wanted;
                 match self.ask_again(wanted).await? {
                     Ok((second, agreed)) => {
                         wire = second;
@@ -80,9 +96,19 @@ impl Dialogue<'_> {
                 return Ok(Err(fault));
             }
         };
-        let ended = if agreed.starts_tls() { self.speak_tls(&mut wire, agreed).await } else { Ok(()) };
+        let ended = if agreed.starts_tls() {
+            self.speak_tls(&mut wire, agreed).await
+        } else {
+            self.speak_mcs(Channel::Clear(&mut wire), agreed).await
+        };
         wire.close().await;
-        Ok(ended)
+        match ended {
+            Err(fault) if self.is_refused_by_modern_tls(&fault) => {
+                // Rare, and not to be carried about by every dialogue.
+                Box::pin(self.speak_old_tls(offer, fault)).await
+            }
+            ended => Ok(ended),
+        }
     }
 
     async fn connect(&mut self) -> Result<Result<Wire, Fault>, LocalFault> {
@@ -108,21 +134,11 @@ impl Dialogue<'_> {
         result
     }
 
-    /// The second try, on a connection of its own and not at once.
+    /// The second try, which offers what the server asked for.
     async fn ask_again(&mut self, wanted: Protocols) -> Result<Result<(Wire, Protocols), Fault>, LocalFault> {
-        tokio::time::sleep(self.prober.settings.pause).await;
-        if self.time_left().is_zero() {
-            return Ok(Err(Fault::new(Status::IoTimeout, "the time allowed ended before a second connection")));
-        }
-        let waiting = Instant::now();
-        self.prober.pace.admit().await;
-        self.deadline += waiting.elapsed();
-        let mut wire = match self.connect().await? {
+        let mut wire = match self.connect_again().await? {
             Ok(wire) => wire,
-            Err(fault) => {
-                let error = format!("second connection: {}", fault.error);
-                return Ok(Err(Fault { error, ..fault }));
-            }
+            Err(fault) => return Ok(Err(fault)),
         };
         match self.negotiate(&mut wire, wanted).await {
             Ok(Agreed::On(protocol)) => Ok(Ok((wire, protocol))),
@@ -138,24 +154,38 @@ impl Dialogue<'_> {
         }
     }
 
+    /// Another connection, not at once and at the allowed pace.
+    async fn connect_again(&mut self) -> Result<Result<Wire, Fault>, LocalFault> {
+        tokio::time::sleep(self.prober.settings.pause).await;
+        if self.time_left().is_zero() {
+            return Ok(Err(Fault::new(Status::IoTimeout, "the time allowed ended before another connection")));
+        }
+        let waiting = Instant::now();
+        self.prober.pace.admit().await;
+        self.deadline += waiting.elapsed();
+        let rtt_us = self.seen.rtt_us;
+        let connected = self.connect().await?;
+        // The first connection's time is kept: it was measured on a host that had not spoken with us.
+        self.seen.rtt_us = rtt_us.or(self.seen.rtt_us);
+        Ok(connected.map_err(|fault| {
+            let error = format!("another connection: {}", fault.error);
+            Fault { error, ..fault }
+        }))
+    }
+
     async fn speak_tls(&mut self, wire: &mut Wire, agreed: Protocols) -> Result<(), Fault> {
         self.seen.stage = Stage::Tls;
-        let mut session = self.prober.tls.session(self.endpoint.ip())?;
+        let mut session = self.prober.tls.session(self.endpoint.ip(), self.prober.settings.depth)?;
         let mut result = self.within_step(session.handshake(wire)).await;
         let (tls, anomalies) = session.facts();
         self.seen.tls = Some(tls);
         self.seen.note(anomalies);
         if result.is_ok() {
-            if agreed.starts_credssp() {
-                self.seen.stage = Stage::Credssp;
-                let mut exchange = credssp::Exchange::default();
-                let sent = self.within_step(exchange.run(&mut session, wire)).await;
-                let read = exchange.read_into(&mut self.seen);
+            if !self.is_enough() {
+                result = self.speak_in_tls(Channel::Tls(&mut session, wire), agreed).await;
                 if let Some(tls) = &mut self.seen.tls {
                     tls.alert = tls.alert.take().or_else(|| session.alert().cloned());
                 }
-                // What broke the exchange off explains more than what is then missing from it.
-                result = sent.and(read);
             }
             // A host that has stopped reading must not hold us; the goodbye is a courtesy.
             let _courtesy = self
@@ -165,6 +195,124 @@ impl Dialogue<'_> {
                 })
                 .await;
         }
+        result
+    }
+
+    async fn speak_in_tls(&mut self, mut channel: Channel<'_>, agreed: Protocols) -> Result<(), Fault> {
+        if agreed == Protocols::SSL {
+            return self.speak_mcs(channel, agreed).await;
+        }
+        if !agreed.starts_credssp() {
+            return Ok(());
+        }
+        self.seen.stage = Stage::Credssp;
+        let mut exchange = credssp::Exchange::default();
+        let sent = self.within_step(exchange.run(&mut channel)).await;
+        let read = exchange.read_into(&mut self.seen);
+        // What broke the exchange off explains more than what is then missing from it.
+        sent.and(read)
+    }
+
+    /// The last step with a host without NLA, which answers it before any logon.
+    async fn speak_mcs(&mut self, mut channel: Channel<'_>, agreed: Protocols) -> Result<(), Fault> {
+        self.seen.stage = Stage::Mcs;
+        let prober = self.prober;
+        let request = ConnectInitial { client_name: prober.settings.cookie.as_str(), selected: agreed };
+        let mut exchange = mcs::Exchange::default();
+        let sent = self.within_step(exchange.run(&mut channel, request)).await;
+        let read = exchange.read_into(&mut self.seen);
+        sent.and(read)
+    }
+
+    /// Whether the host has said what the depth asks for.
+    fn is_enough(&self) -> bool {
+        self.prober.settings.depth == Depth::Certificate
+            && self.seen.leaf().is_some_and(|leaf| leaf.machine_name().is_some())
+    }
+
+    /// Whether the host refused what a modern TLS library offers and has not shown its certificate. Schannel refuses by an
+    /// alert, a reset or a close.
+    fn is_refused_by_modern_tls(&self, fault: &Fault) -> bool {
+        let is_refusal = matches!(fault.status, Status::HandshakeError | Status::ConnectionClosed);
+        self.seen.stage == Stage::Tls && is_refusal && fault.local.is_none() && self.seen.leaf().is_none()
+    }
+
+    /// What can still be had of a host that refused modern TLS: with OpenSSL built in the whole dialogue, otherwise, or where
+    /// that fails too, what it shows in clear. Then the handshake has failed all the same, and `failed` stays the result.
+    async fn speak_old_tls(&mut self, offer: Protocols, failed: Fault) -> Result<Result<(), Fault>, LocalFault> {
+        #[cfg(feature = "legacy-tls")]
+        let failed = match self.once_more(offer, OldTls::Handshake).await? {
+            Err(fault) if self.is_refused_by_modern_tls(&fault) => failed.followed_by(&fault),
+            Err(fault) if self.seen.stage == Stage::Tls => return Ok(Err(self.after_all(failed, &fault))),
+            ended => return Ok(ended),
+        };
+        Ok(Err(match self.once_more(offer, OldTls::FlightInClear).await? {
+            Err(fault) => self.after_all(failed, &fault),
+            Ok(()) => failed,
+        }))
+    }
+
+    /// What is to be told of a handshake that failed twice: both reasons, unless the chain came all the same.
+    fn after_all(&self, failed: Fault, later: &Fault) -> Fault {
+        if self.seen.leaf().is_none() { failed.followed_by(later) } else { failed }
+    }
+
+    /// Speaks old TLS on another connection.
+    async fn once_more(&mut self, offer: Protocols, way: OldTls) -> Result<Result<(), Fault>, LocalFault> {
+        let mut wire = match self.connect_again().await? {
+            Ok(wire) => wire,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let ended = match (self.agree_on_tls(&mut wire, offer).await, way) {
+            #[cfg(feature = "legacy-tls")]
+            (Ok(agreed), OldTls::Handshake) => self.speak_legacy_tls(&mut wire, agreed).await,
+            (Ok(_), OldTls::FlightInClear) => self.read_in_clear(&mut wire).await,
+            (Err(fault), _) => Err(fault),
+        };
+        wire.close().await;
+        match ended {
+            Err(Fault { local: Some(local), .. }) => Err(local),
+            ended => {
+                self.seen.note(ended.as_ref().err().and_then(|fault| fault.anomaly));
+                Ok(ended)
+            }
+        }
+    }
+
+    async fn agree_on_tls(&mut self, wire: &mut Wire, offer: Protocols) -> Result<Protocols, Fault> {
+        let mut exchange = negotiation::Exchange::offering(offer);
+        let prober = self.prober;
+        match self.within_step(exchange.run(wire, prober.settings.cookie.as_str())).await? {
+            Agreed::On(protocol) if protocol.starts_tls() => Ok(protocol),
+            _ => Err(Fault::new(Status::ProtocolError, "the server does not select TLS again")),
+        }
+    }
+
+    /// Sends a hello that offers everything old and reads the flight that answers it, which completes no handshake.
+    async fn read_in_clear(&mut self, wire: &mut Wire) -> Result<(), Fault> {
+        let mut exchange = clear_flight::Exchange::new()?;
+        let read = self.within_step(exchange.run(wire)).await;
+        exchange.read_into(&mut self.seen);
+        read
+    }
+
+    #[cfg(feature = "legacy-tls")]
+    async fn speak_legacy_tls(&mut self, wire: &mut Wire, agreed: Protocols) -> Result<(), Fault> {
+        let mut session = legacy_tls::Session::new()?;
+        let result = self.within_step(session.handshake(wire)).await;
+        session.read_into(&mut self.seen);
+        result?;
+        let result = if self.is_enough() {
+            Ok(())
+        } else {
+            self.speak_in_tls(Channel::LegacyTls(&mut session, wire), agreed).await
+        };
+        let _courtesy = self
+            .within_step(async {
+                session.close(wire).await;
+                Ok(())
+            })
+            .await;
         result
     }
 

@@ -1,10 +1,16 @@
-//! The dialogue with one endpoint: TCP, X.224, TLS, CredSSP up to the NTLM CHALLENGE, and the close.
+//! The dialogue with one endpoint: TCP, X.224, TLS, CredSSP up to the NTLM CHALLENGE or MCS up to the Connect Response, and
+//! the close.
 //!
 //! What the host does is data and goes into the [`Observation`]; what this machine lacks is a [`LocalFault`] and
 //! never becomes a host's result.
 
+mod channel;
+mod clear_flight;
 mod credssp;
 mod dialogue;
+#[cfg(feature = "legacy-tls")]
+mod legacy_tls;
+mod mcs;
 mod negotiation;
 mod pace;
 mod possession;
@@ -14,6 +20,7 @@ mod wire;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use thiserror::Error;
 
 use crate::observe::Observation;
@@ -34,6 +41,20 @@ pub struct Settings {
     pub pause: Duration,
     /// The `mstshash` identification cookie.
     pub cookie: Cookie,
+    /// How far the dialogue goes.
+    pub depth: Depth,
+}
+
+/// How far the dialogue goes with a host that lets us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Depth {
+    /// As soon as the certificate names the host it ends: the lightest touch. TLS 1.2 and older shows its certificate before
+    /// a handshake is finished, TLS 1.3 after.
+    Certificate,
+    /// To the NTLM CHALLENGE, or the MCS Connect Response of hosts without NLA.
+    #[default]
+    Full,
 }
 
 impl Default for Settings {
@@ -45,6 +66,7 @@ impl Default for Settings {
             // A second as the host sees it, who may notice our close later than the next connection.
             pause: Duration::from_millis(1100),
             cookie: Cookie::default(),
+            depth: Depth::default(),
         }
     }
 }

@@ -3,22 +3,33 @@
 //! The verifier accepts every certificate, even bytes that are none, and keeps what it was shown in a slot of its
 //! own, so that the chain survives whatever fails later. The connection is driven by hand rather than through
 //! an adapter, because an adapter drops the state of a failed handshake.
+//!
+//! What comes is also given to a reader of flights in clear: rustls shows neither the ServerHello nor a chain that came
+//! before a handshake broke off.
 
 use std::io::{Read, Write};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, InvalidMessage, SignatureScheme};
 
+use super::Depth;
+use super::clear_flight::key_possession;
 use super::possession;
 use super::wire::{CHUNK, Fault, Wire};
-use crate::observe::{Anomaly, Certificate, KeyPossession, Status, Tls};
+use crate::observe::{Anomaly, Certificate, KeyPossession, Status, Tls, Via};
+use crate::proto::tls_flight::{FlightReader, State};
 use crate::proto::x509::MAX_CHAIN;
+
+/// Names what rustls offers. JA3S values compare only under equal names, so it is raised whenever the contents change,
+/// their order aside, which rustls shuffles; a test holds both together.
+const CLIENT_HELLO_ID: &str = "rustls-1";
 
 /// First bytes of TLS records (RFC 8446, 5.1).
 const CONTENT_TYPES: RangeInclusive<u8> = 20..=23;
@@ -42,14 +53,22 @@ impl Client {
         Self { config }
     }
 
-    pub(super) fn session(&self, ip: IpAddr) -> Result<Session, Fault> {
+    pub(super) fn session(&self, ip: IpAddr, depth: Depth) -> Result<Session, Fault> {
         let observer = Arc::new(Observer::default());
         let mut config = self.config.clone();
         config.dangerous().set_certificate_verifier(observer.clone());
         let name = ServerName::IpAddress(ip.into());
         let connection = ClientConnection::new(Arc::new(config), name)
             .map_err(|error| Fault::new(Status::HandshakeError, error.to_string()))?;
-        Ok(Session { connection, observer, alert: None, starts_like_tls: None, plaintext: Vec::new(), ending: None })
+        Ok(Session {
+            connection,
+            observer,
+            watch: Watch::new(depth),
+            alert: None,
+            starts_like_tls: None,
+            plaintext: Vec::new(),
+            ending: None,
+        })
     }
 }
 
@@ -57,6 +76,7 @@ impl Client {
 pub(super) struct Session {
     connection: ClientConnection,
     observer: Arc<Observer>,
+    watch: Watch,
     alert: Option<String>,
     starts_like_tls: Option<bool>,
     /// Decrypted and not yet handed over; bounded by what the wire lets in.
@@ -66,10 +86,10 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Speaks until the handshake is complete. The client's last flight may still wait to be written, so that it
-    /// leaves together with the first data.
+    /// Speaks until the handshake is complete, or until the chain in clear names the host where that is enough. The client's
+    /// last flight may still wait to be written, so that it leaves together with the first data.
     pub(super) async fn handshake(&mut self, wire: &mut Wire) -> Result<(), Fault> {
-        while self.connection.is_handshaking() {
+        while self.connection.is_handshaking() && !self.watch.is_enough {
             self.flush(wire).await?;
             self.receive_records(wire).await?;
         }
@@ -116,28 +136,30 @@ impl Session {
         let _best_effort = self.flush(wire).await;
     }
 
-    /// What the handshake has shown so far.
-    pub(super) fn facts(&self) -> (Tls, Vec<Anomaly>) {
+    /// What the handshake has shown so far; asked once.
+    pub(super) fn facts(&mut self) -> (Tls, Vec<Anomaly>) {
+        let (flight, answered) = (std::mem::take(&mut self.watch.reader).finish(), self.watch.answered);
         let seen = self.observer.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let certificates: Vec<Certificate> = seen.chain.iter().map(|der| Certificate::from_der(der)).collect();
-        let is_malformed = certificates.iter().any(|certificate| certificate.parse_error.is_some());
-        let tls = Tls {
-            version: self.connection.protocol_version().map(|version| match version {
-                rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3".to_owned(),
-                _ => "TLSv1.2".to_owned(),
-            }),
-            cipher_suite: self.connection.negotiated_cipher_suite().map(|suite| {
-                // rustls spells TLS 1.3 suites its own way; IANA calls them all TLS_….
-                suite.suite().as_str().unwrap_or("unknown").replace("TLS13_", "TLS_")
-            }),
-            key_exchange_group: self
-                .connection
-                .negotiated_key_exchange_group()
-                .map(|group| format!("{:?}", group.name()).to_lowercase()),
-            alert: self.alert.clone(),
-            key_possession: seen.possession,
-            certificates,
-        };
+        let mut tls = Tls { alert: self.alert.clone(), ..Tls::default() };
+        if let Some((hello, now)) = flight.server_hello.as_ref().zip(answered) {
+            tls.via = Some(Via::Handshake);
+            tls.read_server_hello(hello, CLIENT_HELLO_ID, now);
+        }
+        if seen.chain.is_empty() {
+            // The handshake ended before rustls asked about the chain, which may have come in clear all the same.
+            tls.read_flight(&flight);
+            if !tls.certificates.is_empty() {
+                tls.via = Some(Via::ClearFlight);
+                tls.key_possession = key_possession(&flight, &self.watch.client_random);
+            }
+        } else {
+            tls.certificates = seen.chain.iter().map(|der| Certificate::from_der(der)).collect();
+            tls.key_possession = seen.possession;
+        }
+        let group = self.connection.negotiated_key_exchange_group();
+        tls.key_exchange_group =
+            tls.key_exchange_group.or_else(|| group.map(|group| format!("{:?}", group.name()).to_lowercase()));
+        let is_malformed = tls.certificates.iter().any(|certificate| certificate.parse_error.is_some());
         let anomalies = [(is_malformed, Anomaly::CertificateMalformed), (seen.is_cut, Anomaly::ChainTooLong)];
         (tls, anomalies.into_iter().filter(|(is_met, _)| *is_met).map(|(_, anomaly)| anomaly).collect())
     }
@@ -149,17 +171,19 @@ impl Session {
                 .write_tls(&mut flight)
                 .map_err(|error| Fault::new(Status::UnknownError, error.to_string()))?;
         }
+        self.watch.remember_random(&flight);
         if flight.is_empty() { Ok(()) } else { wire.write(&flight).await }
     }
 
     /// Reads what has come and lets rustls work on it. Returns `false` when the host has closed.
     async fn receive_records(&mut self, wire: &mut Wire) -> Result<bool, Fault> {
-        let Self { connection, starts_like_tls, plaintext, .. } = self;
+        let Self { connection, watch, starts_like_tls, plaintext, .. } = self;
         let outcome = wire
             .read(CHUNK, |bytes| {
                 // rustls waits for a whole record whatever its first byte, which plain text never becomes.
                 let looks_right = bytes.first().is_none_or(|byte| CONTENT_TYPES.contains(byte));
-                starts_like_tls.get_or_insert(looks_right).then(|| process(connection, bytes, plaintext))
+                let is_tls = *starts_like_tls.get_or_insert(looks_right);
+                is_tls.then(|| watch.pass_on(bytes, |bytes| process(connection, bytes, plaintext)))
             })
             .await?;
         let Some(outcome) = outcome else {
@@ -189,6 +213,64 @@ impl Session {
             _ => fault,
         }
     }
+}
+
+/// Reads along while the handshake is in clear.
+struct Watch {
+    reader: FlightReader,
+    client_random: [u8; 32],
+    /// When the first bytes came.
+    answered: Option<Timestamp>,
+    /// What rustls has not been given yet, because the chain in clear may be all that is wanted.
+    held: Option<Vec<u8>>,
+    /// Whether the chain has come in clear and names the host, where that is enough.
+    is_enough: bool,
+}
+
+impl Watch {
+    fn new(depth: Depth) -> Self {
+        let held = (depth == Depth::Certificate).then(Vec::new);
+        Self { reader: FlightReader::new(), client_random: [0; 32], answered: None, held, is_enough: false }
+    }
+
+    /// Keeps the random of the ClientHello, which begins after the headers of record and message and the version. A second
+    /// hello, after a HelloRetryRequest, has the same (RFC 8446, 4.1.2).
+    fn remember_random(&mut self, flight: &[u8]) {
+        const RANDOM: std::ops::Range<usize> = 11..43;
+        if self.answered.is_none()
+            && let Some(random) = flight.get(RANDOM).and_then(|random| random.try_into().ok())
+        {
+            self.client_random = random;
+        }
+    }
+
+    /// Reads `bytes` and gives rustls those that it is to see.
+    fn pass_on(&mut self, bytes: &[u8], give: impl FnOnce(&[u8]) -> Result<bool, Error>) -> Result<bool, Error> {
+        self.answered.get_or_insert_with(Timestamp::now);
+        let state = self.reader.feed(bytes);
+        let Some(mut held) = self.held.take() else { return give(bytes) };
+        held.extend_from_slice(bytes);
+        match state {
+            State::NeedMore if !bytes.is_empty() => {
+                self.held = Some(held);
+                Ok(true)
+            }
+            State::Done if names_a_host(&self.reader) => {
+                self.is_enough = true;
+                Ok(true)
+            }
+            // TLS 1.3 shows its chain to those who finish the handshake; whatever else came is for rustls to judge.
+            State::NeedMore | State::Done | State::Ended(_) => {
+                let is_open = held.is_empty() || give(&held)?;
+                Ok(is_open && !bytes.is_empty())
+            }
+        }
+    }
+}
+
+fn names_a_host(reader: &FlightReader) -> bool {
+    let leaf = reader.flight().certificates.first();
+    leaf.is_some_and(|der| Certificate::from_der(der).machine_name().is_some())
 }
 
 /// Hands all bytes to rustls and takes out what it decrypts, at once, since its own buffer is small.
@@ -284,5 +366,64 @@ impl ServerCertVerifier for Observer {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         possession::SCHEMES.into_iter().map(SignatureScheme::from).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take<'a>(bytes: &mut &'a [u8], count: usize) -> &'a [u8] {
+        let (taken, rest) = bytes.split_at(count);
+        *bytes = rest;
+        taken
+    }
+
+    /// A vector behind a length of so many octets.
+    fn vector<'a>(bytes: &mut &'a [u8], width: usize) -> &'a [u8] {
+        let length = take(bytes, width).iter().fold(0, |length, octet| length << 8 | usize::from(*octet));
+        take(bytes, length)
+    }
+
+    /// What a ClientHello offers, without what is random in it and with extensions in their numerical order.
+    fn offer(hello: &[u8]) -> String {
+        let hex = |bytes| data_encoding::HEXLOWER.encode(bytes);
+        let mut hello = &hello[9..];
+        let version = hex(take(&mut hello, 2));
+        let (_random, _session) = (take(&mut hello, 32), vector(&mut hello, 1));
+        let (suites, _compression) = (hex(vector(&mut hello, 2)), vector(&mut hello, 1));
+        let mut rest = vector(&mut hello, 2);
+        let mut extensions = std::collections::BTreeMap::new();
+        while !rest.is_empty() {
+            let kind = u16::from_be_bytes(take(&mut rest, 2).try_into().unwrap());
+            let content = vector(&mut rest, 2);
+            // A key share is random but for its group.
+            extensions.insert(kind, hex(if kind == 51 { &content[..4] } else { content }));
+        }
+        format!("{CLIENT_HELLO_ID}: {version} {suites} {extensions:?}")
+    }
+
+    fn hello(session: &mut Session) -> Vec<u8> {
+        let mut hello = Vec::new();
+        session.connection.write_tls(&mut hello).unwrap();
+        hello
+    }
+
+    #[test]
+    fn the_id_names_exactly_this_offer() {
+        let mut session = Client::new().session(IpAddr::from([127, 0, 0, 1]), Depth::Full).ok().unwrap();
+        // Where this fails rustls offers something else than before: raise CLIENT_HELLO_ID, then write the new offer here.
+        expect_test::expect![[r#"rustls-1: 0303 130213011303c02cc02bcca9c030c02fcca800ff {5: "0100000000", 10: "0006001d00170018", 11: "0100", 13: "0018040305030807080408050806040105010601060302010203", 23: "", 43: "0403040303", 45: "0101", 51: "0024001d"}"#]].assert_eq(&offer(&hello(&mut session)));
+    }
+
+    #[test]
+    fn the_random_stands_where_it_is_looked_for() {
+        let mut session = Client::new().session(IpAddr::from([127, 0, 0, 1]), Depth::Full).ok().unwrap();
+        let hello = hello(&mut session);
+        session.watch.remember_random(&hello);
+        let mut rest = &hello[9..];
+        assert_eq!(take(&mut rest, 2), [3, 3]);
+        assert_eq!(take(&mut rest, 32), session.watch.client_random);
+        assert_ne!(session.watch.client_random, [0; 32]);
     }
 }

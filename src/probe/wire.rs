@@ -37,6 +37,12 @@ impl Fault {
         self
     }
 
+    /// The same fault, with what became of another try.
+    pub(super) fn followed_by(mut self, later: &Self) -> Self {
+        self.error = format!("{}; asked again: {}", self.error, later.error);
+        self
+    }
+
     /// A fault of the network, in the middle of the dialogue.
     fn from_io(error: io::Error) -> Self {
         match error.kind() {

@@ -243,10 +243,11 @@ fn decode_key_material(
     let certificate_length = usize::try_from(content.u32_le()?).ok()?;
     security.random = content.bytes(random_length)?.to_vec();
     let certificate = content.at_most(certificate_length);
+    let is_cut = certificate.len() < certificate_length;
     if !certificate.is_empty() {
         let (certificate, found) = RdpCertificate::decode(certificate);
         security.certificate = Some(certificate);
         anomalies.extend(found);
     }
-    content.is_empty().then_some(())
+    (content.is_empty() && !is_cut).then_some(())
 }

@@ -192,8 +192,13 @@ fn lying_lengths_of_blocks_are_named_and_cost_no_earlier_block() {
         assert_eq!(anomalies, [Anomaly::GccMalformed], "{name}");
         assert_eq!(response.server_data.core.unwrap().version, 0x80004, "{name}");
     }
+    let whole = security(&[5; 32], &certificate());
+    let lying = [&whole[..12], &[0xFF; 4], &whole[16..]].concat();
+    let (response, anomalies) = response(&packet(0, &block(0x0C02, &lying)));
+    assert_eq!(anomalies, [Anomaly::GccMalformed], "the certificate is whole, its length is not true");
+    assert!(response.server_data.security.unwrap().certificate.is_some());
     let huge = [&security(&[], &[])[..8], &[0xFF; 8], &[1; 40]].concat();
-    let (response, anomalies) = response(&packet(0, &block(0x0C02, &huge)));
+    let (response, anomalies) = self::response(&packet(0, &block(0x0C02, &huge)));
     let security = response.server_data.security.unwrap();
     assert_eq!((anomalies, security.encryption_level), (vec![Anomaly::GccMalformed], 3));
     assert_eq!((security.random, security.certificate), (vec![], None));

@@ -163,6 +163,12 @@ impl FlightReader {
         self.state
     }
 
+    /// What was understood so far.
+    #[must_use]
+    pub fn flight(&self) -> &Flight {
+        &self.flight
+    }
+
     /// What was seen, once no more will come. Certificates that are whole within a message that is not are kept; a
     /// ServerHello that is cut is not, since half of its extensions would make a false JA3S.
     #[must_use]

@@ -99,6 +99,22 @@ pub fn rsa_key(mut key: &[u8]) -> Option<RsaKey<'_>> {
     Some(RsaKey { modulus, exponent })
 }
 
+/// The `SubjectPublicKeyInfo` of an RSA key (RFC 3279, 2.3.1): what a certificate would hold of it.
+#[must_use]
+pub fn rsa_public_key_info(modulus: &[u8], exponent: u32) -> Vec<u8> {
+    /// rsaEncryption with its parameters, NULL.
+    const ALGORITHM: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+    let integer = |octets: &[u8]| {
+        // A number whose highest bit is set would read as negative.
+        let sign: &[u8] = if octets.first().is_none_or(|first| *first >= 0x80) { &[0] } else { &[] };
+        der::write(INTEGER, &[sign, octets].concat())
+    };
+    let exponent = exponent.to_be_bytes();
+    let numbers = [integer(without_leading_zeros(modulus)), integer(without_leading_zeros(&exponent))].concat();
+    let key = [&[0][..], &der::write(SEQUENCE, &numbers)].concat();
+    der::write(SEQUENCE, &[der::write(SEQUENCE, ALGORITHM), der::write(BIT_STRING, &key)].concat())
+}
+
 /// Certificates of a chain that are kept; real chains have up to five.
 pub const MAX_CHAIN: usize = 16;
 

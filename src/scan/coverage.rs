@@ -14,7 +14,7 @@ use crate::verdict::Record;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, EnumMessage)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoName {
-    /// classic RDP security, which shows no certificate before a logon
+    /// classic RDP security, which showed no name before a logon
     ClassicSecurity,
     /// refused every protocol
     Refused,
@@ -118,6 +118,8 @@ fn reason_for_no_name(observation: &Observation) -> NoName {
         (Stage::X224 | Stage::Connect, _) => NoName::BrokeOff,
         (Stage::Tls, Status::Success) => NoName::NamelessCertificate,
         (Stage::Tls, _) => NoName::NoTls,
+        (Stage::Mcs, _) if observation.tls.is_some() => NoName::NamelessCertificate,
+        (Stage::Mcs, _) => NoName::ClassicSecurity,
         (Stage::Credssp, _) => NoName::Nameless,
     }
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::probe::{Cookie, Pace, Prober, Settings};
+use crate::probe::{Cookie, Depth, Pace, Prober, Settings};
 
 /// Everything that keeps a run a good guest.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Limits {
     pub max_duration: Option<Duration>,
     /// How rdprint introduces itself.
     pub cookie: Cookie,
+    /// How far the dialogue goes.
+    pub depth: Depth,
 }
 
 const fn number(value: u32) -> NonZeroU32 {
@@ -37,7 +39,7 @@ const fn number(value: u32) -> NonZeroU32 {
 
 impl Default for Limits {
     fn default() -> Self {
-        let Settings { connect_timeout, step_timeout, deadline, pause, cookie } = Settings::default();
+        let Settings { connect_timeout, step_timeout, deadline, pause, cookie, depth } = Settings::default();
         Self {
             rate: number(500),
             concurrency: number(2000),
@@ -48,6 +50,7 @@ impl Default for Limits {
             pause,
             max_duration: None,
             cookie,
+            depth,
         }
     }
 }
@@ -62,6 +65,7 @@ impl Limits {
             deadline: self.timeout,
             pause: self.pause,
             cookie: self.cookie.clone(),
+            depth: self.depth,
         };
         Prober::new(settings, Pace::per_second(self.rate))
     }

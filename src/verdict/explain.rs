@@ -8,7 +8,7 @@ use strum::EnumMessage;
 use super::Record;
 use crate::fingerprint::{Confidence, Fingerprint, FingerprintSet, Match, declares_name};
 use crate::knowledge::{Form, build, rdp_certificate_form};
-use crate::observe::{KeyPossession, Observation, Status, X224Answer};
+use crate::observe::{CertificateKind, KeyPossession, Mcs, Observation, Status, Tls, Via, X224Answer};
 use crate::proto::x224::failure_name;
 use crate::visible::visible;
 
@@ -98,9 +98,16 @@ fn write_dialogue(note: &mut String, observation: &Observation) -> fmt::Result {
             writeln!(note, "    {label}: none selected ({kind})")?;
         }
     }
-    let Some(tls) = &observation.tls else { return Ok(()) };
+    if let Some(tls) = &observation.tls {
+        write_tls(note, tls)?;
+    }
+    observation.mcs.as_ref().map_or(Ok(()), |mcs| write_mcs(note, mcs))
+}
+
+fn write_tls(note: &mut String, tls: &Tls) -> fmt::Result {
     if let (Some(version), Some(suite)) = (&tls.version, &tls.cipher_suite) {
-        writeln!(note, "    TLS: {}, {}", visible(version), visible(suite))?;
+        let read = if tls.via == Some(Via::ClearFlight) { "; read in clear, no handshake was completed" } else { "" };
+        writeln!(note, "    TLS: {}, {}{read}", visible(version), visible(suite))?;
     }
     let possession = match tls.key_possession {
         KeyPossession::Proven => "the host holds the certificate's private key",
@@ -111,6 +118,18 @@ fn write_dialogue(note: &mut String, observation: &Observation) -> fmt::Result {
         KeyPossession::NotTested => "not tested",
     };
     writeln!(note, "    Key: {possession}")
+}
+
+fn write_mcs(note: &mut String, mcs: &Mcs) -> fmt::Result {
+    if let (Some(method), Some(level)) = (&mcs.encryption_method, &mcs.encryption_level) {
+        writeln!(note, "    RDP's own encryption: {}, level {}", visible(method), visible(level))?;
+    }
+    if mcs.certificate_kind == Some(CertificateKind::Proprietary) {
+        let bits = mcs.certificates.first().and_then(|key| key.public_key_bits);
+        let bits = bits.map_or_else(String::new, |bits| format!(" of {bits} bits"));
+        writeln!(note, "    Certificate: proprietary, a bare key{bits} without a name")?;
+    }
+    Ok(())
 }
 
 fn write_names(note: &mut String, observation: &Observation) -> fmt::Result {

@@ -199,6 +199,8 @@ fn help_and_fields_are_as_promised() {
     expect_file!["golden/help.txt"].assert_eq(&run(&["--help"]).stdout);
     expect_file!["golden/help-scan.txt"].assert_eq(&run(&["scan", "--help"]).stdout);
     expect_file!["golden/help-explain.txt"].assert_eq(&run(&["explain", "--help"]).stdout);
+    expect_file!["golden/help-sweep.txt"].assert_eq(&run(&["sweep", "--help"]).stdout);
+    expect_file!["golden/help-history.txt"].assert_eq(&run(&["history", "--help"]).stdout);
     expect_file!["golden/help-selftest.txt"].assert_eq(&run(&["selftest", "--help"]).stdout);
     expect_file!["golden/list-fields.txt"].assert_eq(&run(&["scan", "--list-fields"]).stdout);
 }

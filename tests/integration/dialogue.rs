@@ -94,16 +94,16 @@ fn a_domain_member_shows_its_domain_and_a_skewed_clock() {
 #[test]
 fn hosts_without_nla_end_where_their_protocol_ends() {
     let seen = probe(Host::windows(NAME, 17763).without_nla());
-    assert_eq!(ended(&seen), (Stage::Tls, Status::Success));
+    assert_eq!(ended(&seen), (Stage::Mcs, Status::Success));
     assert_eq!(seen.x224.as_ref().unwrap().selected_protocol.as_deref(), Some("ssl"));
     assert_eq!((leaf(&seen).subject_cn.as_deref(), seen.ntlm.is_some()), (Some(NAME), false));
 
     let bare = probe(Host::windows(NAME, 14393).classic(true));
-    assert_eq!(ended(&bare), (Stage::X224, Status::Success));
+    assert_eq!(ended(&bare), (Stage::Mcs, Status::Success));
     assert_eq!(bare.x224.as_ref().unwrap().answer, Some(X224Answer::ConfirmOnly));
 
     let answered = probe(Host::windows(NAME, 14393).classic(false));
-    assert_eq!(ended(&answered), (Stage::X224, Status::Success));
+    assert_eq!(ended(&answered), (Stage::Mcs, Status::Success));
     assert_eq!(answered.x224.unwrap().selected_protocol.as_deref(), Some("rdp"));
 }
 

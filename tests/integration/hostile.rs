@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdprint::observe::{Anomaly, Observation, Stage, Status, X224Answer};
+use rdprint::observe::{Anomaly, Observation, Stage, Status, Via, X224Answer};
 use simulator::{AvFault, Certificate, Host, Script, Stage as Until};
 
 use crate::support::{impatient, probe, probe_with};
@@ -100,8 +100,10 @@ fn plain_text_in_place_of_tls_is_no_handshake() {
 fn a_chain_beyond_64_kilobytes_costs_only_itself() {
     let seen = probe(windows().certificate(Certificate::windows(NAME).chain_of(70_000)));
     assert_eq!(ended(&seen), (Stage::Tls, Status::HandshakeError), "{seen:#?}");
-    assert_eq!(seen.anomalies, [Anomaly::TlsMessageTooLarge]);
-    assert_eq!(seen.x224.unwrap().selected_protocol.as_deref(), Some("hybrid_ex"));
+    assert_eq!(seen.anomalies, [Anomaly::TlsMessageTooLarge, Anomaly::CertificateMalformed]);
+    assert_eq!(seen.x224.as_ref().unwrap().selected_protocol.as_deref(), Some("hybrid_ex"));
+    assert_eq!(seen.tls.as_ref().unwrap().via, Some(Via::ClearFlight));
+    assert_eq!(seen.leaf().unwrap().subject_cn.as_deref(), Some(NAME), "what stands before the padding is read");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod fingerprints;
 mod guest;
 mod hostile;
 mod import;
+mod legacy;
 mod letters;
 mod matching;
 mod output;
@@ -24,6 +25,9 @@ mod stall;
 mod structure;
 mod support;
 mod sweep;
+
+#[cfg(feature = "legacy-tls")]
+mod legacy_tls;
 
 #[cfg(feature = "real-servers")]
 mod real;

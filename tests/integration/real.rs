@@ -5,8 +5,9 @@ use std::fs;
 
 use rdprint::fingerprint::Side;
 use rdprint::verdict::Record;
+use sha2::{Digest as _, Sha256};
 
-use crate::real_servers::{Rig, Server, expected};
+use crate::real_servers::{OldTls, Rig, Server, expected};
 use crate::support::{Folder, run};
 
 /// Runs `rdprint scan` where the server can be reached, and returns its only record.
@@ -43,8 +44,15 @@ fn every_server_shows_what_it_is_known_to_show() {
         assert_eq!(seen(&format!("{answer}/flags")), Some(expected.flags.to_string()), "{name}");
         assert_eq!(record.observation.tls.is_some(), expected.tls, "{name}: {record:#?}");
         if expected.tls {
-            assert_eq!(seen("/tls/version").as_deref(), Some("TLSv1.3"), "{name}");
-            assert_eq!(seen("/tls/key_possession").as_deref(), Some("proven"), "{name}");
+            let modern = OldTls { version: "TLSv1.3", cipher_suite: "", clear: false, key_possession: "proven" };
+            let tls = expected.old.as_ref().unwrap_or(&modern);
+            assert_eq!(seen("/tls/version").as_deref(), Some(tls.version), "{name}: {record:#?}");
+            assert_eq!(seen("/tls/key_possession").as_deref(), Some(tls.key_possession), "{name}");
+            let via = if tls.clear { "clear-flight" } else { "handshake" };
+            assert_eq!(seen("/tls/via").as_deref(), Some(via), "{name}");
+            if !tls.cipher_suite.is_empty() {
+                assert_eq!(seen("/tls/cipher_suite").as_deref(), Some(tls.cipher_suite), "{name}");
+            }
             let pem: String = fs::read_to_string(&server.certificate).unwrap();
             let lines = pem.lines().filter(|line| !line.starts_with("-----"));
             // FreeRDP ends the file with a NUL.
@@ -65,8 +73,17 @@ fn every_server_shows_what_it_is_known_to_show() {
             assert_eq!(raw[55], ntlm.revision, "{name}: the last byte of VERSION");
             assert_eq!(seen("/ntlm/negotiate_flags"), Some(ntlm.flags.to_string()), "{name}");
         }
-        // None of them is Windows. Without TLS, xrdp shows nothing that Windows 7 would not.
-        let stack = if expected.src_ref == 0 { Some("freerdp") } else { expected.tls.then_some("xrdp") };
+        let mcs = record.observation.mcs.as_ref();
+        let shown = mcs.map(|mcs| (mcs.encryption_method.clone().unwrap(), mcs.certificate_kind));
+        let expected_mcs =
+            expected.mcs.map(|(method, kind)| (method.to_owned(), kind.map(|kind| kind.parse().unwrap())));
+        assert_eq!(shown, expected_mcs, "{name}: {record:#?}");
+        // None of them is Windows. Without TLS or with an old one, xrdp shows nothing that Windows 7 would not.
+        let stack = match (expected.src_ref, expected.tls && expected.old.is_none()) {
+            (0, _) => Some("freerdp"),
+            (0x1234, true) => Some("xrdp"),
+            _ => None,
+        };
         let seen_stack = record.traits.get("non_windows_stack").map(AsRef::as_ref);
         assert_eq!(seen_stack, stack, "{name}: {record:#?}");
         println!(
@@ -77,6 +94,30 @@ fn every_server_shows_what_it_is_known_to_show() {
             record.observation.error
         );
     }
+}
+
+/// `tag`, a length and `body` in DER.
+fn der(tag: u8, body: &[u8]) -> Vec<u8> {
+    let [high, low] = u16::try_from(body.len()).unwrap().to_be_bytes();
+    let header = if body.len() < 0x80 { vec![tag, low] } else { vec![tag, 0x82, high, low] };
+    [&header, body].concat()
+}
+
+#[test]
+fn the_bare_key_of_xrdp_is_the_one_on_its_disk() {
+    let keys = fs::read_to_string("/etc/xrdp/rsakeys.ini").expect("xrdp's package makes its keys when it is installed");
+    let line = keys.lines().find_map(|line| line.strip_prefix("pub_mod=")).expect("a public modulus");
+    let octet = |text: &str| u8::from_str_radix(text.trim().trim_start_matches("0x"), 16).unwrap();
+    // The least significant octet stands first.
+    let mut modulus: Vec<u8> = line.split(',').map(octet).collect();
+    modulus.push(0);
+    modulus.reverse();
+    let key = der(0x30, &[der(2, &modulus), der(2, &[1, 0, 1])].concat());
+    let algorithm = b"\x30\x0D\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x01\x01\x05\x00";
+    let info = der(0x30, &[&algorithm[..], &der(3, &[&[0], &key[..]].concat())].concat());
+    let record = scan(Rig::start().server("xrdp-rdp"));
+    let shown = record.observation.leaf().and_then(|key| key.spki_sha256.clone()).unwrap();
+    assert_eq!(shown.0, Sha256::digest(&info).to_vec());
 }
 
 #[test]

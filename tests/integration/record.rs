@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use expect_test::expect_file;
-use rdprint::observe::{Observation, X224};
+use rdprint::observe::{CertificateKind, Hex, Mcs, Observation, X224};
 use rdprint::verdict::{Column, Record, columns};
 use serde_json::Value;
 use simulator::Host;
@@ -23,6 +23,21 @@ fn full() -> Record {
     tls.alert = Some("handshake_failure".to_owned());
     tls.certificates[0].subject_alternative_names = vec!["DNS:rdp.example.com".to_owned()];
     tls.certificates[0].parse_error = Some("a parse error".to_owned());
+    tls.dh_bits = Some(1024);
+    let leaf = tls.certificates[0].clone();
+    seen.mcs = Some(Mcs {
+        result: Some(0),
+        disconnect_reason: Some(1),
+        server_version: Some("10.7".to_owned()),
+        client_requested_protocols: Some("PROTOCOL_RDP".to_owned()),
+        early_capability_flags: Some(1),
+        encryption_method: Some("128bit".to_owned()),
+        encryption_level: Some("high".to_owned()),
+        server_random: Some(Hex(vec![1; 32])),
+        certificate_kind: Some(CertificateKind::X509),
+        certificates: vec![leaf],
+        raw: Some(Hex(vec![3, 0])),
+    });
     let credssp = seen.credssp.as_mut().unwrap();
     credssp.error_code = Some(1);
     credssp.raw.clone_from(&seen.ntlm.as_ref().unwrap().raw);
@@ -35,6 +50,11 @@ fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(_) if OPAQUE.contains(&path) => drop(found.insert(path.to_owned())),
         Value::Object(members) => {
+            // Certificates of the MCS step are described by the same rows as those of TLS.
+            if path == "mcs.certificates[]" {
+                found.insert(path.to_owned());
+                return paths(value, "tls.certificates[]", found);
+            }
             for (name, member) in members {
                 let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
                 paths(member, &path, found);

@@ -148,3 +148,45 @@ fn a_sudden_shortage_is_waited_out() {
         ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["status"].clone()).collect();
     assert_eq!(statuses, vec![Value::from("success"); 128]);
 }
+
+/// The disk fills in the middle of a sweep; after making room, it ends as if nothing had been.
+#[test]
+fn a_disk_that_fills_in_mid_sweep_loses_nothing() {
+    let (server, folder) = (Server::single(Host::windows("WIN-BUNS25TD77J", 20348)).unwrap(), Folder::new());
+    let disk = folder.path("disk");
+    fs::create_dir(&disk).unwrap();
+    must("mount", &["-t", "tmpfs", "-o", "size=1m", "tmpfs", &disk]);
+    let port = server.port();
+    let settings = |history: &str| {
+        let export = folder.path(&format!("{}.jsonl", history.len()));
+        let text = format!(
+            "history = \"{history}\"\ntargets = [\"127.66.62.0/23\"]\nports = \"{port}\"\noutputs = [\"{export}\"]\n\
+             [limits]\nper_network = 64\nrate = 200\n"
+        );
+        (folder.write("sweep.toml", &text), export)
+    };
+    let told = |export: &str| {
+        let records = fs::read_to_string(export).unwrap();
+        let told = records.lines().map(|line| {
+            let record: Value = serde_json::from_str(line).unwrap();
+            ["ip", "status", "matches", "traits"].map(|name| record[name].clone())
+        });
+        told.collect::<Vec<_>>()
+    };
+    let (config, export) = settings(&format!("{disk}/history.db"));
+    let sweep = || Ran::from(rdprint(&["sweep", "--config", &config]).output().unwrap());
+    let full = sweep();
+    let again = sweep();
+    must("mount", &["-o", "remount,size=32m", &disk]);
+    let rest = sweep();
+    must("umount", &[&disk]);
+    for full in [full, again] {
+        assert_eq!((full.code, full.stdout.as_str()), (Some(4), ""), "{full:?}");
+        assert!(full.stderr.contains("full") && full.stderr.contains("history.db"), "{full:?}");
+    }
+    assert_eq!(rest.code, Some(0), "{rest:?}");
+    let (config, undisturbed) = settings(&folder.path("other.db"));
+    assert_eq!(Ran::from(rdprint(&["sweep", "--config", &config]).output().unwrap()).code, Some(0));
+    assert_eq!(told(&export), told(&undisturbed));
+    assert_eq!(told(&export).len(), 512);
+}

@@ -13,6 +13,7 @@ use super::super::outputs::OutputFlags;
 use super::super::words::{accusing_class, word};
 use crate::fingerprint::Class;
 use crate::output::Selection;
+use crate::probe::Depth;
 use crate::scan::Shard;
 
 #[derive(Debug, Args)]
@@ -106,6 +107,10 @@ pub(in crate::command) struct ScanFlags {
     /// Exit with 1 if a finding of CLASS or a stronger one has more than its name to support it
     #[arg(long, value_name = "CLASS", value_parser = accusing_class())]
     pub(super) fail_on: Option<Class>,
+
+    /// How far to go: `certificate` stops as soon as a certificate names the host, `full` goes to the NTLM challenge
+    #[arg(long, default_value = "full", value_parser = word::<Depth>())]
+    pub(super) depth: Depth,
 
     /// New connections per second [default: 500]
     #[arg(long, value_parser = positive(), help_heading = "Limits")]

@@ -140,6 +140,7 @@ fn limits(flags: &ScanFlags, config: &Config) -> Result<Limits, Failure> {
         step_timeout: flags.step_timeout,
         timeout: flags.timeout,
         max_duration: flags.max_duration,
+        depth: flags.depth,
         ..Limits::default()
     };
     limits.rate = flags.rate.or(config.rate).unwrap_or(limits.rate);

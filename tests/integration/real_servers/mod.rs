@@ -1,4 +1,5 @@
-//! Real RDP servers on loopback: xrdp, FreeRDP's shadow server, weston and gnome-remote-desktop.
+//! Real RDP servers on loopback: xrdp, FreeRDP's shadow server, weston and gnome-remote-desktop; and OpenSSL's server
+//! behind a front that speaks X.224.
 //!
 //! For tests run as root on a machine prepared by `.ci/install-real-servers`. Whatever is missing or does not come
 //! up fails the test with one sentence; nothing is skipped. Each server has an address of its own in 127.0.0.0/8,
@@ -11,6 +12,7 @@
 mod expected;
 mod gnome;
 mod nmap;
+mod openssl;
 mod process;
 mod sandbox;
 mod shadow;
@@ -26,7 +28,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use expected::expected;
+#[allow(unused_imports, reason = "the tests and the conformance table use different ones")]
+pub(crate) use expected::{Expected, OldTls, expected};
 use process::Running;
 use sandbox::Sandbox;
 
@@ -50,11 +53,13 @@ impl Rig {
     ///
     /// With the same sentence for every caller when a program is missing or a server does not answer in time.
     pub(crate) fn start() -> &'static Self {
+        Self::attempt().unwrap_or_else(|why| panic!("the real servers did not start: {why}"))
+    }
+
+    /// The same, or why it cannot be.
+    pub(crate) fn attempt() -> Result<&'static Self, &'static String> {
         static RIG: OnceLock<Result<Rig, String>> = OnceLock::new();
-        match RIG.get_or_init(Self::try_start) {
-            Ok(rig) => rig,
-            Err(why) => panic!("the real servers did not start: {why}"),
-        }
+        RIG.get_or_init(Self::try_start).as_ref()
     }
 
     /// Every server, in the order of [`expected`].
@@ -100,7 +105,7 @@ impl Rig {
         thread::scope(|scope| {
             let inside = &sandbox;
             // The slowest first.
-            let starting = [gnome::start, shadow::start, weston::start, xrdp::start]
+            let starting = [gnome::start, shadow::start, weston::start, openssl::start, xrdp::start]
                 .map(|start| scope.spawn(move || start(inside)));
             for family in starting {
                 servers.extend(family.join().expect("starting a server does not panic")?);

@@ -1,4 +1,4 @@
-//! xrdp, once for each of its three security layers.
+//! xrdp, once for each of its three security layers, and once for each old TLS that it can be told to speak.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -7,18 +7,29 @@ use super::process::{self, Running};
 use super::sandbox::Sandbox;
 use super::{PORT, Server};
 
-const SERVERS: [(&str, Ipv4Addr, &str); 3] = [
-    ("xrdp-negotiate", Ipv4Addr::new(127, 0, 0, 2), "negotiate"),
-    ("xrdp-tls", Ipv4Addr::new(127, 0, 0, 3), "tls"),
-    ("xrdp-rdp", Ipv4Addr::new(127, 0, 0, 4), "rdp"),
+/// Name, address, security layer, and where they are not the usual ones: `ssl_protocols` and `tls_ciphers`.
+type Case = (&'static str, Ipv4Addr, &'static str, Option<(&'static str, &'static str)>);
+
+const SERVERS: [Case; 6] = [
+    ("xrdp-negotiate", Ipv4Addr::new(127, 0, 0, 2), "negotiate", None),
+    ("xrdp-tls", Ipv4Addr::new(127, 0, 0, 3), "tls", None),
+    ("xrdp-rdp", Ipv4Addr::new(127, 0, 0, 4), "rdp", None),
+    // As Windows 7 and Server 2008 R2 speak it; OpenSSL does so only on its lowest level of security.
+    ("xrdp-tls10", Ipv4Addr::new(127, 0, 0, 5), "tls", Some(("TLSv1", "AES128-SHA:AES256-SHA:@SECLEVEL=0"))),
+    ("xrdp-tls11", Ipv4Addr::new(127, 0, 0, 6), "tls", Some(("TLSv1, TLSv1.1", "ALL:@SECLEVEL=0"))),
+    ("xrdp-tls12-rsa", Ipv4Addr::new(127, 0, 0, 7), "tls", Some(("TLSv1.2", "AES256-GCM-SHA384"))),
 ];
 
 pub(super) fn start(sandbox: &Sandbox) -> Result<Vec<Server>, String> {
     let mut started = Vec::new();
-    for (name, ip, security_layer) in SERVERS {
+    for (name, ip, security_layer, old) in SERVERS {
         process::require_free(ip)?;
         let dir = sandbox.dir(name)?;
         let (certificate, key) = process::make_certificate(&dir, name, &["rsa:2048"])?;
+        let (protocols, ciphers) = match old {
+            None => ("TLSv1.2, TLSv1.3", String::new()),
+            Some((protocols, ciphers)) => (protocols, format!("tls_ciphers={ciphers}\n")),
+        };
         let ini = format!(
             "[Globals]\n\
              ini_version=1\n\
@@ -29,7 +40,8 @@ pub(super) fn start(sandbox: &Sandbox) -> Result<Vec<Server>, String> {
              crypt_level=high\n\
              certificate={certificate}\n\
              key_file={key}\n\
-             ssl_protocols=TLSv1.2, TLSv1.3\n\
+             ssl_protocols={protocols}\n\
+             {ciphers}\
              \n\
              [Logging]\n\
              LogFile={log}\n\

@@ -117,6 +117,15 @@ fn the_export_is_what_the_sweep_saw_and_the_history_answers() {
     assert_eq!((nobody.code, nobody.stdout.as_str()), (Some(0), ""));
     assert!(nobody.stderr.contains("no sweep has seen RDP at 192.0.2.1"));
 
+    let history = world.folder.path("history.db");
+    let matched = run(&["match", "--history", &history]);
+    let lines: Vec<Value> = matched.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((matched.code, lines.len(), &lines[0]["ip"]), (Some(0), 1, &"127.67.2.8".into()), "{matched:?}");
+    let states = run(&["match", "--history", &history, "--which", "states", "--write", "all"]);
+    assert!(states.stderr.starts_with("records 3, RDP 3, with a comparable name 3\n"), "{states:?}");
+    let both = run(&["match", "--history", &history, "feed.csv"]);
+    assert_eq!(both.code, Some(2), "{both:?}");
+
     let copy = world.folder.path("copy.db");
     assert_eq!(world.history(&["backup", &copy]).code, Some(0));
     let again = world.history(&["backup", &copy]);

@@ -71,6 +71,34 @@ fn check_prints_what_would_be_done_and_what_is_printed_can_be_read_again() {
 }
 
 #[test]
+fn the_examples_are_right() {
+    let folder = Folder::new();
+    let read = |name: &str| std::fs::read_to_string(format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    // Every line that is commented out as a suggestion is tried too.
+    let settings = read("sweep.toml");
+    let plain = folder.write("plain.toml", &settings);
+    let is_setting = |line: &str| {
+        line.strip_prefix("# ").is_some_and(|rest| rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')))
+    };
+    let lines = settings.lines().map(|line| if is_setting(line) { &line[2..] } else { line });
+    let whole = lines.collect::<Vec<_>>().join("\n");
+    for (name, text) in [("scope.txt", ""), ("targets.txt", "198.51.100.9\n"), ("exclude.txt", "")] {
+        folder.write(name, text);
+    }
+    std::fs::create_dir(folder.path("fingerprints")).unwrap();
+    let own = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fingerprints/criminal-image/redvds.toml"))
+        .unwrap();
+    folder.write("fingerprints/own.toml", &own.replacen("id = \"redvds\"", "id = \"own\"\noverrides = \"redvds\"", 1));
+    folder.write("suppress.toml", &read("suppress.toml"));
+    let whole = folder.write("whole.toml", &whole);
+    for (config, expected) in [(plain, "# endpoints: 512;"), (whole, "# endpoints: 129;")] {
+        let ran = run(&["sweep", "--config", &config, "--check"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.stdout.contains(expected), "{}", ran.stdout);
+    }
+}
+
+#[test]
 fn histories_that_cannot_be_used_are_named_and_left_alone() {
     let world = World::new(12);
     let history = world.folder.write("history.db", &"no history, but somebody's notes\n".repeat(20));

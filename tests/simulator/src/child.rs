@@ -2,13 +2,14 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use crate::host::Host;
+use crate::legacy::LegacyTls;
 use crate::population;
 use crate::script::Script;
 use crate::server::{Answer, Server};
@@ -16,7 +17,7 @@ use crate::server::{Answer, Server};
 /// The environment variable that asks a process to be a simulator: `LISTEN;SEED;KIND`.
 pub const VARIABLE: &str = "RDPRINT_SIMULATOR";
 
-/// The name that every host of [`Kind::Nla`] and [`Kind::Tls`] has, on build 20348.
+/// The name that every host of [`Kind::Nla`], [`Kind::Tls`] and the old kinds has.
 pub const NLA_NAME: &str = "WIN-5E7N1MK0RDP";
 
 /// How long a child may take to end before it is killed.
@@ -32,6 +33,10 @@ pub enum Kind {
         /// See [`Host::delay`].
         delay: Duration,
     },
+    /// A host of that name and certificate at every address which speaks TLS 1.0 and RSA key exchange alone.
+    Legacy,
+    /// The same, but for a cipher suite that nobody offers: it turns everyone away, every time.
+    Deaf,
     /// The certificate and the TLS of that host, without anything of RDP around them: [`Script::TlsAtOnce`].
     Tls,
 }
@@ -41,6 +46,11 @@ impl Kind {
         match self {
             Self::Population => population::answer(seed),
             Self::Nla { delay } => everywhere(Host::windows(NLA_NAME, 20348).delay(delay)),
+            Self::Legacy => everywhere(Host::windows(NLA_NAME, 20348).legacy(LegacyTls::tls10_rsa())),
+            Self::Deaf => {
+                let deaf = LegacyTls { suite: 0x0000, ..LegacyTls::tls10_rsa() };
+                everywhere(Host::windows(NLA_NAME, 20348).legacy(deaf))
+            }
             Self::Tls => everywhere(Host::windows(NLA_NAME, 20348).script(Script::TlsAtOnce)),
         }
     }
@@ -49,6 +59,8 @@ impl Kind {
         match self {
             Self::Population => "population".to_owned(),
             Self::Nla { delay } => format!("nla:{}", delay.as_millis()),
+            Self::Legacy => "legacy".to_owned(),
+            Self::Deaf => "deaf".to_owned(),
             Self::Tls => "tls".to_owned(),
         }
     }
@@ -62,12 +74,14 @@ fn everywhere(host: Host) -> Answer {
 impl FromStr for Kind {
     type Err = io::Error;
 
-    /// `population`, `tls`, `nla` or `nla:MILLISECONDS`.
+    /// `population`, `tls`, `legacy`, `deaf`, `nla` or `nla:MILLISECONDS`.
     fn from_str(text: &str) -> io::Result<Self> {
         let invalid = || io::Error::new(io::ErrorKind::InvalidInput, format!("no kind of simulator: {text}"));
         match text.split_once(':').unwrap_or((text, "0")) {
             ("population", "0") => Ok(Self::Population),
             ("tls", "0") => Ok(Self::Tls),
+            ("legacy", "0") => Ok(Self::Legacy),
+            ("deaf", "0") => Ok(Self::Deaf),
             ("nla", delay) => {
                 let delay = delay.parse().map_err(|_| invalid())?;
                 Ok(Self::Nla { delay: Duration::from_millis(delay) })
@@ -79,7 +93,7 @@ impl FromStr for Kind {
 
 /// Becomes the simulator and never returns, where [`VARIABLE`] is set; does nothing otherwise. Call it first thing in `main`.
 ///
-/// It prints one line, `ready ADDRESS:PORT`, and serves until its standard input ends. In a test binary with the usual harness,
+/// It prints one line, `ready ADDRESS:PORT`, serves until its standard input ends, and then prints what it saw. In a test binary with the usual harness,
 /// which has no `main` of its own, call it from a test named `simulator_child` at the root of the file instead:
 /// [`ChildServer::spawn`] asks for exactly that test.
 pub fn run_as_child_if_asked() {
@@ -107,7 +121,24 @@ fn run(order: &str) -> io::Result<()> {
     writeln!(out, "\nready {}", server.local_addr())?;
     out.flush()?;
     io::stdin().lock().read_to_end(&mut Vec::new())?;
+    let journal = server.settled(PATIENCE);
+    let gap = journal.smallest_gap().map_or(0, |gap| gap.as_millis());
+    // A parent that only dropped its end does not read this.
+    writeln!(out, "saw {} {} {} {gap}", journal.connections(), journal.hosts.len(), journal.at_once()).ok();
     Ok(())
+}
+
+/// What a child saw of its clients in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// Connections to all addresses.
+    pub connections: usize,
+    /// Addresses that were connected to.
+    pub addresses: usize,
+    /// The greatest number of simultaneous connections that any one address saw.
+    pub at_once: usize,
+    /// The shortest time between two connections to one address; `None` where no address saw two.
+    pub smallest_gap: Option<Duration>,
 }
 
 /// A simulator in a child process: this very program, started again with [`VARIABLE`] set.
@@ -115,6 +146,7 @@ fn run(order: &str) -> io::Result<()> {
 pub struct ChildServer {
     child: Child,
     stdin: Option<ChildStdin>,
+    stdout: Option<BufReader<ChildStdout>>,
     address: SocketAddr,
 }
 
@@ -134,11 +166,28 @@ impl ChildServer {
             .stdout(Stdio::piped())
             .spawn()?;
         let stdin = child.stdin.take();
-        let stdout = child.stdout.take().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
         // From here on, a failure drops the child in an orderly way.
-        let mut server = Self { child, stdin, address: listen };
-        server.address = ready(BufReader::new(stdout))?;
+        let mut server = Self { child, stdin, stdout: None, address: listen };
+        server.address = ready(&mut stdout)?;
+        server.stdout = Some(stdout);
         Ok(server)
+    }
+
+    /// Ends the child and returns what it saw.
+    pub fn finish(mut self) -> io::Result<Tally> {
+        drop(self.stdin.take());
+        let stdout = self.stdout.take().ok_or_else(|| io::Error::other("the child is not ready"))?;
+        for line in stdout.lines() {
+            let line = line?;
+            let Some(numbers) = line.strip_prefix("saw ") else { continue };
+            let numbers: Result<Vec<usize>, _> = numbers.split(' ').map(str::parse).collect();
+            let [connections, addresses, at_once, gap] = numbers.map_err(io::Error::other)?[..] else { break };
+            let gap = Duration::from_millis(u64::try_from(gap).map_err(io::Error::other)?);
+            let smallest_gap = (connections > addresses).then_some(gap);
+            return Ok(Tally { connections, addresses, at_once, smallest_gap });
+        }
+        Err(io::Error::other("the child ended without saying what it saw"))
     }
 
     /// Where it listens: 0.0.0.0 and the port that answers at every address of 127.0.0.0/8.

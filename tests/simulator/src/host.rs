@@ -9,6 +9,9 @@ use rustls::ServerConfig;
 
 use crate::certificate::Certificate;
 use crate::journal::Stage;
+use crate::key::Key;
+use crate::legacy::LegacyTls;
+use crate::mcs::{Mcs, ServerData};
 use crate::ntlm::{Challenge, Flags, TARGET_INFO};
 use crate::script::Script;
 use crate::tls::{TlsVersions, server_config};
@@ -30,7 +33,7 @@ pub enum Security {
     },
     /// TLS alone.
     Tls,
-    /// RDP's own security: no TLS, no names.
+    /// RDP's own security: no TLS, no NTLM.
     Classic {
         /// A confirm of eleven bytes, instead of an `RDP_NEG_RSP` with `PROTOCOL_RDP`.
         bare: bool,
@@ -85,6 +88,10 @@ pub struct Host {
     pub key_possession: bool,
     /// The versions of TLS that it speaks.
     pub tls: TlsVersions,
+    /// TLS by hand in place of [`Host::tls`]: what old hosts speak, in clear up to `ServerHelloDone`.
+    pub legacy: Option<LegacyTls>,
+    /// How it answers an MCS Connect Initial, where no NLA comes before.
+    pub mcs: Mcs,
     /// What it says in NTLM.
     pub ntlm: Ntlm,
     /// What it says that in.
@@ -136,6 +143,8 @@ impl Host {
             certificate,
             key_possession: true,
             tls: if build < 20_348 { TlsVersions::Only12 } else { TlsVersions::Both },
+            legacy: None,
+            mcs: Mcs::Response(ServerData::windows(build)),
             ntlm: Ntlm::Challenge(Challenge::windows(name, build)),
             envelope: Envelope::Der,
             fragmented: false,
@@ -212,11 +221,13 @@ impl Host {
 
     /// The TLS configuration.
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
-        let make = || {
-            let own = self.certificate.signing_key();
-            let key = if self.key_possession { own } else { own.other() };
-            server_config(&self.certificate, key, self.tls)
-        };
+        let make = || server_config(&self.certificate, self.handshake_key(), self.tls);
         self.prepared.0.get_or_init(make).clone()
+    }
+
+    /// The key that it signs handshakes with.
+    pub(crate) fn handshake_key(&self) -> Key {
+        let own = self.certificate.signing_key();
+        if self.key_possession { own } else { own.other() }
     }
 }

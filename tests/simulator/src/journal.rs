@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::legacy::ClientHello;
+use crate::mcs::ConnectInitial;
+
 /// Dialogues kept per address; later ones are only counted, so that a benchmark of one address does not fill the memory.
 const KEPT: usize = 4096;
 
@@ -38,7 +41,18 @@ pub struct Dialogue {
     pub cookie: Option<Vec<u8>>,
     /// The client's NTLM NEGOTIATE.
     pub negotiate: Option<Vec<u8>>,
-    /// Bytes that came outside TLS after the request was answered, where no TLS was begun.
+    /// The client's hello, where the host speaks its TLS by hand.
+    pub hello: Option<ClientHello>,
+    /// Whether a flight answered it.
+    pub flight: bool,
+    /// The client's MCS Connect Initial.
+    pub connect_initial: Option<ConnectInitial>,
+    /// Whether it was answered, with whatever the host answers.
+    pub connect_answered: bool,
+    /// Bytes that came after that answer; alerts of TLS do not count.
+    pub bytes_after_connect: u64,
+    /// Bytes that came outside TLS after the request was answered, where no TLS was begun; after a flight that was written by
+    /// hand, what followed it.
     pub clear_bytes: u64,
     /// Application data, decrypted, that came after the challenge was sent; alerts do not count.
     pub bytes_after_challenge: u64,
@@ -136,6 +150,11 @@ impl Ledger {
             protocols: None,
             cookie: None,
             negotiate: None,
+            hello: None,
+            flight: false,
+            connect_initial: None,
+            connect_answered: false,
+            bytes_after_connect: 0,
             clear_bytes: 0,
             bytes_after_challenge: 0,
             close_notify: false,

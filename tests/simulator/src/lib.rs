@@ -34,7 +34,8 @@
 //! ```
 //!
 //! What it does not imitate: the clock in Windows' `ServerHello.random`, its session identifiers and its choice of extensions
-//! (rustls writes those), TLS below 1.2, and key exchange by RSA.
+//! where the handshake is completed (rustls writes those). [`LegacyTls`], which has them, ends with its own flight: TLS below
+//! 1.2 and key exchange by RSA are never completed.
 
 mod calendar;
 mod certificate;
@@ -44,6 +45,8 @@ mod draw;
 mod host;
 mod journal;
 mod key;
+mod legacy;
+mod mcs;
 mod ntlm;
 mod pace;
 mod population;
@@ -58,17 +61,19 @@ mod x224;
 mod x509;
 
 pub use certificate::{Certificate, WINDOWS_VALIDITY_DAYS};
-pub use child::{ChildServer, Kind, NLA_NAME, VARIABLE, run_as_child_if_asked};
+pub use child::{ChildServer, Kind, NLA_NAME, Tally, VARIABLE, run_as_child_if_asked};
 pub use host::{Farewell, HYBRID_REQUIRED, Host, Ntlm, Refusal, SSL_REQUIRED, Security};
 pub use journal::{Dialogue, HostJournal, Journal, Stage};
 pub use key::Key;
+pub use legacy::{ClientHello, KeyExchange, LegacyTls, Reply, Twist};
+pub use mcs::{ConnectInitial, Encryption, GccFault, Identity, Mcs, ServerData};
 pub use ntlm::{AvFault, Challenge, Flags};
 pub use population::{SLOW, answer, population, table};
 pub use rsa::Hash;
 pub use script::Script;
 pub use server::{Answer, LIFETIME, Server};
 pub use tls::TlsVersions;
-pub use truth::{PANEL_A, PANEL_B, Persona, REDVDS, SHARES, Truth, truth, unknown};
+pub use truth::{LEGACY, PANEL_A, PANEL_B, Persona, REDVDS, SHARES, Truth, truth, unknown};
 pub use tsrequest::Envelope;
 pub use x224::{MCS_DISCONNECT, PROTOCOL_HYBRID, PROTOCOL_HYBRID_EX, PROTOCOL_RDP, PROTOCOL_SSL};
 pub use x509::StringForm;

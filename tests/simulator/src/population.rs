@@ -6,19 +6,20 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::certificate::Certificate;
 use crate::draw::{choose, draw};
 use crate::host::Host;
 use crate::journal::Stage;
+use crate::key::Key;
+use crate::legacy::{LegacyTls, Reply, Twist};
+use crate::mcs::{Encryption, GccFault, Mcs, ServerData};
 use crate::script::Script;
 use crate::server::Answer;
-use crate::truth::{Persona, Truth, truth};
+use crate::truth::{Persona, Truth, own_key, truth};
 use crate::x224::PROTOCOL_SSL;
 
 /// How long a host of [`Persona::Slow`] thinks before each answer.
 pub const SLOW: Duration = Duration::from_millis(1200);
-
-/// What a server that speaks TLS 1.0 only says to a client that does not (RFC 5246, 7.2): fatal, `protocol_version`.
-const PROTOCOL_VERSION_ALERT: [u8; 7] = [0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46];
 
 /// Hosts kept by [`answer`] with their keys ready; the oldest goes first.
 const CACHED: usize = 4096;
@@ -65,17 +66,21 @@ pub fn table(seed: u64, addresses: impl IntoIterator<Item = Ipv4Addr>) -> String
 }
 
 fn host(seed: u64, truth: Truth) -> Option<Host> {
-    let Truth { address, persona, dns, domain, build, skew_ms, certificate, .. } = truth;
+    let Truth { address, persona, dns, domain, build, skew_ms, certificate, legacy, .. } = truth;
     let dns = dns.unwrap_or_default();
     let name = dns.split('.').next().unwrap_or_default();
     let plain = || Host::windows(name, build.unwrap_or(17763));
     let mut host = match persona {
         Persona::Closed => return None,
-        Persona::Classic => plain().classic(draw(seed, address, "bare").is_multiple_of(2)),
+        Persona::Classic => {
+            let classic = Host::windows(name, 3790).classic(draw(seed, address, "bare").is_multiple_of(2));
+            let own_key = Key::rsa2048(own_key(seed, address));
+            classic.encryption(certificate.clone().map_or_else(|| Encryption::proprietary(own_key), Encryption::x509))
+        }
         Persona::Silent => Host::silent(),
         Persona::Resetting => plain().reset_after(Stage::Requested),
-        Persona::LegacyTls => plain().script(Script::PlainText(PROTOCOL_VERSION_ALERT.to_vec())),
-        Persona::Hostile => Host::scripted(trick(draw(seed, address, "trick"))),
+        Persona::LegacyTls => Host::windows(name, 7601).legacy(legacy?),
+        Persona::Hostile => trick(draw(seed, address, "trick")),
         Persona::FreeRdp | Persona::FreeRdpRenamed => Host::freerdp(name),
         Persona::WithoutNla => plain().without_nla(),
         Persona::Slow => plain().delay(SLOW),
@@ -92,9 +97,9 @@ fn host(seed: u64, truth: Truth) -> Option<Host> {
 }
 
 /// One of the tricks of hostile hosts, none of which names a computer.
-fn trick(number: u64) -> Script {
+fn trick(number: u64) -> Host {
     let slowly = Duration::from_secs(1);
-    let tricks = [
+    let scripts = [
         Script::Banner(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
         Script::Banner(b"220 mail.example.net ESMTP\r\n".to_vec()),
         Script::EndlessBanner(b"HTTP/1.1 200 OK\r\n".to_vec()),
@@ -110,6 +115,32 @@ fn trick(number: u64) -> Script {
         Script::Drip(slowly),
         Script::Select(PROTOCOL_SSL | 2),
     ];
+    let nameless = || Host::windows("WIN-SCRIPTEDHOST", 20348);
+    // What stands for its certificate names nobody, and nothing is signed.
+    let twisted = |twist: Twist| {
+        let tls = LegacyTls::tls12_rsa().reply(Reply::Flight).twist(twist);
+        nameless().certificate(Certificate::bytes(b"no certificate".to_vec(), Key::rsa2048(0))).legacy(tls)
+    };
+    let lying = |fault: GccFault| nameless().classic(true).mcs(Mcs::Response(ServerData::windows(7601).fault(fault)));
+    let tricks: Vec<Host> = [
+        twisted(Twist::Warnings),
+        twisted(Twist::HelloRequests),
+        twisted(Twist::Sslv2),
+        twisted(Twist::Tls13),
+        twisted(Twist::Downgrade(0)),
+        twisted(Twist::HugeCertificate),
+        twisted(Twist::EmptyRecords),
+        twisted(Twist::EndlessWarnings),
+        twisted(Twist::BreakOff(40)),
+        twisted(Twist::Unfinished),
+        lying(GccFault::BlockTooLong),
+        lying(GccFault::EndlessChain),
+        nameless().classic(true).mcs(Mcs::Silence),
+        nameless().classic(false).mcs(Mcs::Raw(vec![0xFF; 64])),
+    ]
+    .into_iter()
+    .chain(scripts.map(Host::scripted))
+    .collect();
     choose(&tricks, number).clone()
 }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use md5::{Digest as _, Md5};
 use num_bigint::BigUint;
 use ring::digest::{self, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -101,6 +102,12 @@ impl RsaKey {
         }
     }
 
+    /// What RSA signs in TLS 1.0 and 1.1 (RFC 4346 7.4.3): MD5 and SHA-1 one after the other, without saying so.
+    pub(crate) fn sign_md5_sha1(&self, message: &[u8]) -> Vec<u8> {
+        let sha1 = Hash::Sha1.digest(message);
+        self.power(&self.pad_type1(&[Md5::digest(message).as_slice(), sha1.as_ref()].concat()))
+    }
+
     fn sign_with_ring(&self, encoding: &'static dyn RsaEncoding, message: &[u8]) -> Vec<u8> {
         let pair = self.fast.as_ref().unwrap();
         let mut out = vec![0; pair.public().modulus_len()];
@@ -115,7 +122,11 @@ impl RsaKey {
     /// EMSA-PKCS1-v1_5 (RFC 8017 9.2).
     fn pad_pkcs1(&self, hash: Hash, message: &[u8]) -> Vec<u8> {
         let digest = der::tlv(der::OCTET_STRING, hash.digest(message).as_ref());
-        let info = der::sequence(&[&hash.identifier(), &digest]);
+        self.pad_type1(&der::sequence(&[&hash.identifier(), &digest]))
+    }
+
+    /// The padding of EMSA-PKCS1-v1_5 around any content.
+    fn pad_type1(&self, info: &[u8]) -> Vec<u8> {
         let mut out = vec![0xFF; self.length() - info.len()];
         out[0] = 0x00;
         out[1] = 0x01;

@@ -12,9 +12,11 @@ use tokio_rustls::server::TlsStream;
 
 use crate::host::{Farewell, Host, Ntlm, Security};
 use crate::journal::{Entry, Stage};
+use crate::legacy::{self, Outcome};
+use crate::mcs::{self, Encryption, Mcs};
 use crate::pace::{drip, tarpit, think};
 use crate::script::{Script, speaks_first};
-use crate::x224::{self, PROTOCOL_HYBRID, PROTOCOL_HYBRID_EX, PROTOCOL_RDSTLS, PROTOCOL_SSL};
+use crate::x224::{self, PROTOCOL_HYBRID, PROTOCOL_HYBRID_EX, PROTOCOL_RDP, PROTOCOL_RDSTLS, PROTOCOL_SSL};
 use crate::{ntlm, tsrequest};
 
 /// How long what a client still sends is read after the host closed: closing over unread bytes would reset the connection.
@@ -64,6 +66,9 @@ pub(crate) async fn converse(mut tcp: TcpStream, host: &Host, entry: &Entry) -> 
         return read_clear(&mut tcp, entry).await;
     }
     if ![PROTOCOL_SSL, PROTOCOL_HYBRID, PROTOCOL_RDSTLS, PROTOCOL_HYBRID_EX].contains(&selected) {
+        if selected == PROTOCOL_RDP {
+            connect(&mut tcp, host, request.protocols, selected, entry).await?;
+        }
         return read_clear(&mut tcp, entry).await;
     }
     if tcp.peek(&mut [0]).await? == 0 {
@@ -71,10 +76,19 @@ pub(crate) async fn converse(mut tcp: TcpStream, host: &Host, entry: &Entry) -> 
     }
     reach(Stage::Hello, &mut tcp, host, entry).await?;
     think(&tcp, host.delay).await?;
+    if let Some(legacy) = &host.legacy {
+        return match legacy::speak(&mut tcp, host, legacy, entry).await? {
+            Outcome::Waits => read_clear(&mut tcp, entry).await,
+            Outcome::Closes => Err(close(Stage::Hello, &mut tcp, entry).await),
+            Outcome::Resets => tcp.set_zero_linger(),
+        };
+    }
     let mut tls = TlsAcceptor::from(host.config()).accept(tcp).await?;
     reach(Stage::Handshaken, &mut tls, host, entry).await?;
     if [PROTOCOL_HYBRID, PROTOCOL_HYBRID_EX].contains(&selected) {
         challenge(&mut tls, host, entry).await?;
+    } else {
+        connect(&mut tls, host, request.protocols, selected, entry).await?;
     }
     read_to_the_end(&mut tls, entry).await
 }
@@ -163,6 +177,48 @@ async fn challenge(tls: &mut TlsStream<TcpStream>, host: &Host, entry: &Entry) -
     reach(Stage::Challenged, tls, host, entry).await
 }
 
+/// Reads the client's Connect Initial, if it sends one, and answers it.
+async fn connect(
+    wire: &mut impl Wire,
+    host: &Host,
+    requested: Option<u32>,
+    selected: u32,
+    entry: &Entry,
+) -> io::Result<()> {
+    let Some(initial) = mcs::read_initial(wire).await? else { return Ok(()) };
+    let is_true = initial.selected == Some(selected);
+    let stage = if selected == PROTOCOL_RDP { Stage::Confirmed } else { Stage::Handshaken };
+    entry.note(|dialogue| dialogue.connect_initial = Some(initial));
+    think(wire.tcp(), host.delay).await?;
+    if !is_true {
+        // Windows ends a connection whose client tells another protocol than was selected (MS-RDPBCGR 3.3.5.3.3).
+        return Err(close(stage, wire, entry).await);
+    }
+    let answer = match &host.mcs {
+        Mcs::Response(data) => {
+            let mut data = data.clone();
+            if selected == PROTOCOL_RDP {
+                data.encryption.get_or_insert_with(|| Encryption::proprietary(host.certificate.signing_key()));
+            }
+            mcs::response(&data, requested.unwrap_or_default())
+        }
+        Mcs::Raw(bytes) => bytes.clone(),
+        Mcs::Silence => {
+            while wire.read(&mut [0; 4096]).await? > 0 {}
+            return Err(over());
+        }
+        Mcs::Close => return Err(close(stage, wire, entry).await),
+        Mcs::Reset => {
+            wire.tcp().set_zero_linger()?;
+            return Err(over());
+        }
+    };
+    wire.write_all(&answer).await?;
+    wire.flush().await?;
+    entry.note(|dialogue| dialogue.connect_answered = true);
+    Ok(())
+}
+
 /// Writes the stage down and stops here if that is the host's way.
 async fn reach(stage: Stage, wire: &mut impl Wire, host: &Host, entry: &Entry) -> io::Result<()> {
     entry.note(|dialogue| dialogue.stage = stage);
@@ -197,7 +253,13 @@ async fn read_clear(tcp: &mut TcpStream, entry: &Entry) -> io::Result<()> {
     loop {
         match tcp.read(&mut buffer).await? {
             0 => return Ok(()),
-            count => entry.note(|dialogue| dialogue.clear_bytes += count as u64),
+            count => entry.note(|dialogue| {
+                if dialogue.connect_answered {
+                    dialogue.bytes_after_connect += count as u64;
+                } else {
+                    dialogue.clear_bytes += count as u64;
+                }
+            }),
         }
     }
 }
@@ -212,6 +274,9 @@ async fn read_to_the_end(tls: &mut TlsStream<TcpStream>, entry: &Entry) -> io::R
             count => entry.note(|dialogue| {
                 if dialogue.stage == Stage::Challenged {
                     dialogue.bytes_after_challenge += count as u64;
+                }
+                if dialogue.connect_answered {
+                    dialogue.bytes_after_connect += count as u64;
                 }
             }),
         }

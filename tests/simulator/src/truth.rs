@@ -6,6 +6,7 @@ use crate::calendar::{DAY, today};
 use crate::certificate::Certificate;
 use crate::draw::{below, choose, draw, generated};
 use crate::key::Key;
+use crate::legacy::{LegacyTls, Reply};
 use crate::ntlm::netbios;
 
 /// What kind of host an address has.
@@ -21,7 +22,7 @@ pub enum Persona {
     Member,
     /// Honest, without NLA: the certificate alone names it.
     WithoutNla,
-    /// Honest and old: RDP's own security, nothing to see.
+    /// Honest and old: RDP's own security, with a bare key or, one in four, a certificate that a licence server gave it.
     Classic,
     /// Honest and slow: it thinks for [`crate::SLOW`] before each answer.
     Slow,
@@ -43,13 +44,14 @@ pub enum Persona {
     FreeRdpRenamed,
     /// One honest machine with several addresses: all of this persona in one /24 are the same one.
     MultiHomed,
-    /// Honest and old: TLS 1.0 is all it speaks, so it answers a modern `ClientHello` with an alert.
+    /// Honest and old: TLS of a version or with a suite that modern clients do not offer, so that it turns them away: see
+    /// [`LEGACY`].
     LegacyTls,
     /// Accepts and says nothing.
     Silent,
     /// Resets the connection when the request comes.
     Resetting,
-    /// Plays one of a dozen tricks before TLS.
+    /// Plays one of two dozen tricks before TLS, in the flight of an old TLS, or in MCS.
     Hostile,
 }
 
@@ -75,6 +77,16 @@ pub const SHARES: [(Persona, u64); 20] = [
     (Persona::Silent, 10),
     (Persona::Resetting, 8),
     (Persona::Hostile, 13),
+];
+
+/// The kinds of [`Persona::LegacyTls`], equally many of each.
+pub const LEGACY: [LegacyTls; 6] = [
+    LegacyTls::tls10_rsa(),
+    LegacyTls::tls10_dhe().reply(Reply::Alert(70)),
+    LegacyTls::tls11().reply(Reply::Close),
+    LegacyTls::tls12_rsa().reply(Reply::Reset),
+    LegacyTls::tls12_ecdhe().without_clock(),
+    LegacyTls::sslv3().reply(Reply::Close),
 ];
 
 /// The computer name of the `RedVDS` image, on build 20348.
@@ -131,8 +143,10 @@ pub struct Truth {
     pub build: Option<u16>,
     /// How far its clock is ahead, in milliseconds, where NTLM tells it.
     pub skew_ms: Option<i64>,
-    /// The certificate that it presents.
+    /// The certificate that it presents, in TLS or in MCS.
     pub certificate: Option<Certificate>,
+    /// Its TLS, where that is of old.
+    pub legacy: Option<LegacyTls>,
 }
 
 /// What the population of this seed has at `address`. The same in every process, but for the days in certificates: they
@@ -141,20 +155,34 @@ pub struct Truth {
 pub fn truth(seed: u64, address: Ipv4Addr) -> Truth {
     let persona = persona(below(1000, draw(seed, address, "persona")));
     let draw = |purpose| draw(seed, address, purpose);
-    let mut truth =
-        Truth { address, persona, name: None, dns: None, domain: None, build: None, skew_ms: None, certificate: None };
+    let mut truth = Truth {
+        address,
+        persona,
+        name: None,
+        dns: None,
+        domain: None,
+        build: None,
+        skew_ms: None,
+        certificate: None,
+        legacy: None,
+    };
     let own_key = Key::rsa2048(own_key(seed, address));
     // Made between 1 and 150 days ago, and valid from a day before that.
     let age = 1 + i64::try_from(below(150, draw("age"))).unwrap();
     let second = i64::try_from(below(86_400, draw("second"))).unwrap();
     let own = |name: &str| Certificate::windows(name).key(own_key).not_before(today() - (age + 1) * DAY + second);
     match persona {
-        Persona::Closed
-        | Persona::Classic
-        | Persona::LegacyTls
-        | Persona::Silent
-        | Persona::Resetting
-        | Persona::Hostile => {}
+        Persona::Closed | Persona::Silent | Persona::Resetting | Persona::Hostile => {}
+        Persona::Classic if draw("licence") % 4 > 0 => {}
+        Persona::Classic => {
+            let name = format!("ts{}.example.net", generated(seed, address, 5).to_lowercase());
+            truth.show(&name, own(&name).issued_by("Licence CA", &name));
+        }
+        Persona::LegacyTls => {
+            let name = format!("WIN-{}", generated(seed, address, 11));
+            truth.show(&name, own(&name).sha1());
+            truth.legacy = Some(choose(&LEGACY, draw("legacy")).clone());
+        }
         Persona::MultiHomed => {
             let name = format!("WIN-{}", generated(!seed, home(address), 11));
             let key = Key::rsa2048(HOME_KEYS + (home(address).to_bits() >> 8 & 0xFFFF) % 60_000);
@@ -253,7 +281,7 @@ fn persona(mut number: u64) -> Persona {
 }
 
 /// A key number that no other address of the same /16 has.
-fn own_key(seed: u64, address: Ipv4Addr) -> u32 {
+pub(crate) fn own_key(seed: u64, address: Ipv4Addr) -> u32 {
     let [_, _, high, low] = address.octets();
     let place = u16::from_be_bytes([high, low]);
     let shift = draw(seed, Ipv4Addr::UNSPECIFIED, "keys").to_le_bytes();
@@ -311,5 +339,17 @@ mod tests {
         for persona in [Persona::RedVdsOwn, Persona::UnknownOwn, Persona::PanelA] {
             assert_eq!(distinct(persona), serials[&persona].len());
         }
+    }
+    #[test]
+    fn old_hosts_of_every_kind_have_a_certificate_of_their_own() {
+        let old: Vec<Truth> =
+            addresses().map(|address| truth(3, address)).filter(|truth| truth.persona == Persona::LegacyTls).collect();
+        for kind in LEGACY {
+            assert!(old.iter().any(|truth| truth.legacy.as_ref() == Some(&kind)), "{kind:?}");
+        }
+        let serials = old.iter().map(|truth| truth.certificate.as_ref().unwrap().serial_octets().unwrap().to_vec());
+        assert_eq!(serials.collect::<HashSet<_>>().len(), old.len());
+        let licensed = addresses().map(|address| truth(3, address)).filter(|truth| truth.persona == Persona::Classic);
+        assert!(licensed.map(|truth| truth.certificate.is_some()).collect::<HashSet<_>>().len() == 2);
     }
 }

@@ -3,16 +3,18 @@
 
 mod client;
 
+use std::io::{Read, Write};
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use simulator::{Certificate, ChildServer, Kind, NLA_NAME, Persona, truth};
+use simulator::{Certificate, ChildServer, Kind, NLA_NAME, Persona, Tally, truth};
 
 fn main() {
     simulator::run_as_child_if_asked();
     one_host_at_every_address();
     tls_without_rdp();
+    old_hosts_and_what_they_saw();
     the_population_is_that_of_the_seed();
 }
 
@@ -35,6 +37,24 @@ fn tls_without_rdp() {
     let (_, seen) = client::secure(client::connect([127, 5, 6, 1], child.port())).unwrap();
     assert_eq!(seen.chain, Certificate::windows(NLA_NAME).chain());
     assert_eq!(seen.possession, Some(true));
+}
+
+fn old_hosts_and_what_they_saw() {
+    for (kind, number) in [(Kind::Legacy, 40), (Kind::Deaf, 40)] {
+        let child = ChildServer::spawn(1, kind).unwrap();
+        for _ in 0..2 {
+            let mut tcp = client::connect([127, 5, 7, 1], child.port());
+            client::ask(&mut tcp, Some(11)).unwrap();
+            tcp.write_all(include_bytes!("client/hello12.bin")).unwrap();
+            let mut answer = Vec::new();
+            tcp.read_to_end(&mut answer).unwrap();
+            assert_eq!(answer, [21, 3, 1, 0, 2, 2, number]);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let Tally { connections, addresses, at_once, smallest_gap } = child.finish().unwrap();
+        assert_eq!((connections, addresses, at_once), (2, 1, 1));
+        assert!(smallest_gap.unwrap() >= Duration::from_millis(90), "{smallest_gap:?}");
+    }
 }
 
 fn the_population_is_that_of_the_seed() {

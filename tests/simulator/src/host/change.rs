@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::{Farewell, Host, Ntlm, Refusal, Security};
 use crate::certificate::Certificate;
 use crate::journal::Stage;
+use crate::legacy::LegacyTls;
+use crate::mcs::{Encryption, Mcs};
 use crate::ntlm::{AvFault, Challenge, Flags, OEM, UNICODE, VERSION};
 use crate::script::Script;
 use crate::tls::TlsVersions;
@@ -92,6 +94,27 @@ impl Host {
     #[must_use]
     pub fn silent_after(self, stage: Stage) -> Self {
         Self { ending: Some((stage, Farewell::Silence)), ..self }
+    }
+
+    /// TLS of old, as far as it is in clear.
+    #[must_use]
+    pub fn legacy(self, legacy: LegacyTls) -> Self {
+        Self { legacy: Some(legacy), ..self }
+    }
+
+    /// How an MCS Connect Initial is answered.
+    #[must_use]
+    pub fn mcs(self, mcs: Mcs) -> Self {
+        Self { mcs, ..self }
+    }
+
+    /// Encryption and certificate of its Connect Response; nothing, where it answers otherwise.
+    #[must_use]
+    pub fn encryption(mut self, encryption: Encryption) -> Self {
+        if let Mcs::Response(data) = &mut self.mcs {
+            data.encryption = Some(encryption);
+        }
+        self
     }
 
     /// A clock that is so many milliseconds ahead.

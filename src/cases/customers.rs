@@ -76,11 +76,11 @@ impl Customers {
     /// Whose the address was at that time: the longest prefix that was valid then wins.
     #[must_use]
     pub fn owner(&self, address: IpAddr, at: Timestamp) -> Option<Owner<'_>> {
-        let (owner, line, prefix) = match address.to_canonical() {
+        let (number, line, prefix) = match address.to_canonical() {
             IpAddr::V4(v4) => self.v4.find(v4.into(), at).map(|row| (row.owner, row.line, row.prefix()))?,
             IpAddr::V6(v6) => self.v6.find(v6.into(), at).map(|row| (row.owner, row.line, row.prefix()))?,
         };
-        let owned = self.owners.get(usize::try_from(owner).ok()?)?;
+        let owned = self.owners.get(usize::try_from(number).ok()?)?;
         let [customer_id, contact, language, notes] = owned.texts(&self.texts);
         Some(Owner { customer_id, contact, language, notes, line, prefix })
     }

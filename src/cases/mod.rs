@@ -4,6 +4,7 @@
 mod case;
 mod customers;
 mod customers_file;
+mod discretion;
 mod folder;
 mod letter;
 mod prefix;

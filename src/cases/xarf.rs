@@ -64,12 +64,12 @@ impl Sender {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct Message<'a> {
     xarf_version: &'static str,
     report_id: String,
     timestamp: String,
-    reporter: Contact<'a>,
-    sender: Contact<'a>,
+    reporter: Party<'a>,
+    sender: Party<'a>,
     source_identifier: IpAddr,
     source_port: u16,
     #[serde(flatten)]
@@ -81,7 +81,7 @@ struct Report<'a> {
 }
 
 #[derive(Serialize)]
-struct Contact<'a> {
+struct Party<'a> {
     org: &'a str,
     contact: &'a str,
     domain: &'a str,
@@ -111,7 +111,7 @@ struct Evidence {
 #[must_use]
 pub fn report(told: &Told<'_>, wording: &str, history: &str) -> String {
     let Told { case, observation, found, sender, .. } = *told;
-    let contact = || Contact { org: &sender.org, contact: &sender.contact, domain: sender.domain() };
+    let contact = || Party { org: &sender.org, contact: &sender.contact, domain: sender.domain() };
     let kind = match found.class {
         Class::CriminalImage => {
             Kind::ThreatIntelligence { category: "reputation", threat_type: "image_reported_for_criminal_service" }
@@ -132,7 +132,7 @@ pub fn report(told: &Told<'_>, wording: &str, history: &str) -> String {
         };
         Evidence::new(content_type, description, bytes)
     }));
-    let report = Report {
+    let report = Message {
         xarf_version: VERSION,
         report_id: report_id(&format!("{history}\n{}\n{}", case.id, observation.seen_at)),
         timestamp: format!("{:.0}", observation.seen_at),
@@ -153,7 +153,7 @@ pub fn report(told: &Told<'_>, wording: &str, history: &str) -> String {
 }
 
 /// What we know in our own words. XARF's `confidence` is a number, and ours is none: no frequency was measured that could stand
-/// there. (PyPI's `xarf` 1.0.0 takes whole numbers only, so that a fraction would also keep its users from reading the report.)
+/// there. (The package `xarf` 1.0.0 of Python takes whole numbers only, so that a fraction would also keep its users from reading the report.)
 fn tags(found: &Match) -> Vec<String> {
     let id = found.fingerprint_id.trim_start_matches('-');
     vec![

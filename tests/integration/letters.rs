@@ -135,7 +135,7 @@ fn numbers_are_told_only_where_they_were_counted() {
     let shared = letter(&look("WIN-HM6FI4VOIEP"), row, Some(31)).text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
         shared.contains(
-            "This image is shared by servers at 31 addresses that we have looked at. Its computer name was reported"
+            "This image is shared by servers at 31 addresses that we have looked at. The computer name that this server shows was reported"
         ),
         "{shared}"
     );
@@ -172,6 +172,25 @@ fn what_a_host_or_a_list_says_cannot_steer_a_letter() {
         assert!(!html.contains(tag), "{html}");
     }
     assert!(html.contains("&lt;b&gt;K&amp;1&lt;") && html.contains("CN=&lt;script&gt;"), "{html}");
+}
+
+#[test]
+fn a_host_that_names_somebody_elses_address_is_noticed() {
+    let text =
+        "prefix,customer_id,contact,language,notes\n192.0.2.0/24,a,,,\n198.51.100.0/24,b,,,\n2001:db8::/32,b,,,\n";
+    let customers = Customers::read("customers.csv", text.as_bytes()).unwrap();
+    for (subject, named) in [
+        ("CN=WIN-BUNS25TD77J", None),
+        ("CN=192.0.2.99", None),
+        ("CN=203.0.113.9", None),
+        ("CN=x,O=198.51.100.9:3389", Some("198.51.100.9")),
+        ("CN=[2001:db8::9]", Some("2001:db8::9")),
+    ] {
+        let mut observation = look("WIN-BUNS25TD77J");
+        observation.tls.as_mut().unwrap().certificates[0].subject = Some(subject.to_owned());
+        let found = told(&observation, "192.0.2.0/24,a,,,", None, |told| told.names_another(&customers));
+        assert_eq!(found.map(|address| address.to_string()).as_deref(), named, "{subject}");
+    }
 }
 
 #[test]

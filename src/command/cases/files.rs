@@ -61,7 +61,9 @@ pub(super) fn load_templates(folder: Option<&Path>) -> Result<Templates, Failure
 pub(super) fn templates(folder: Option<&Path>) -> Result<Exit, Failure> {
     let shipped: BTreeMap<&str, &str> = Templates::shipped().collect();
     let Some(folder) = folder else {
-        shipped.keys().for_each(|name| println!("{name}"));
+        for name in shipped.keys() {
+            println!("{name}");
+        }
         return Ok(Exit::Done);
     };
     let wrong = |path: &Path, error: &io::Error| format!("`{}` cannot be written: {error}", path.display());

@@ -32,7 +32,8 @@ pub(super) struct CasesFlags {
 /// Where everything lies; may stand before or after the action.
 #[derive(Debug, Args)]
 pub(super) struct SiteFlags {
-    /// Whose addresses there are: prefix,customer_id,contact,language,notes and, if need be, valid_from,valid_to
+    /// Whose addresses there are: a CSV file with the columns `prefix`, `customer_id`, `contact`, `language`, `notes` and, if need
+    /// be, `valid_from` and `valid_to`
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true)]
     customers: Option<PathBuf>,
 

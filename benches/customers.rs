@@ -1,4 +1,9 @@
-#![allow(clippy::expect_used, missing_docs, reason = "a benchmark: whatever goes wrong should stop it loudly")]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a benchmark: whatever goes wrong should stop it loudly"
+)]
 //! What a file of customers costs, by its rows: `cargo bench --bench customers`.
 //!
 //! Of four rows three are IPv4 prefixes of /24 to /32 and one is an IPv6 /48; every third customer has one prefix, the others

@@ -4,7 +4,7 @@
     missing_docs,
     reason = "a benchmark: whatever goes wrong should stop it loudly"
 )]
-//! What a history takes in room and time: `cargo bench --bench history`.
+//! What a history takes in room and time: `cargo bench --bench history`, with `-- 20` for twenty sweeps only.
 //!
 //! A hundred sweeps of 10,000 hosts, each with names, a certificate and a challenge of its own at every look; one host in a
 //! hundred is a finding, and in every sweep one in two hundred changes. The file's size after some of them, and the time of
@@ -24,6 +24,8 @@ use simulator::Certificate as Recipe;
 
 const HOSTS: u32 = 10_000;
 const SWEEPS: i64 = 100;
+/// After how many the size is told.
+const TOLD: [i64; 6] = [1, 2, 10, 20, 50, 100];
 const WEEK: i64 = 604_800;
 const MISSES: u32 = 2;
 /// As many records as a second brings at the usual rate.
@@ -38,7 +40,8 @@ fn main() {
     let certificate = Certificate::from_der(Recipe::windows("WIN-7K2QF0B3M1D").der());
     println!("sweeps     size in MB  bytes per look since  commits of a sweep in s  conclusion in s");
     let mut before = 0;
-    for sweep in 0..SWEEPS {
+    let sweeps = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(SWEEPS);
+    for sweep in 0..sweeps {
         let (mut commits, start) = (0.0, Timestamp::from_second(1_700_000_000 + sweep * WEEK).expect("a time"));
         let id = store.begin("{}", set.hash(), start).expect("a sweep");
         let records: Vec<Record> =
@@ -60,7 +63,7 @@ fn main() {
         };
         store.conclude(id, &conclusion).expect("a conclusion");
         let conclusion = clock.elapsed().as_secs_f64();
-        if [1, 2, 10, 50, 100].contains(&(sweep + 1)) {
+        if TOLD.contains(&(sweep + 1)) {
             let now = size(&folder);
             let looks = u64::from(HOSTS) * if sweep == 0 { 1 } else { u64::try_from(sweep).expect("small") };
             let per_look = if sweep == 0 { now / looks } else { (now - before) / looks };
@@ -69,11 +72,11 @@ fn main() {
         }
     }
     drop(store);
-    questions(&path, &set);
+    questions(&path, &set, sweeps);
     fs::remove_dir_all(&folder).expect("the folder goes");
 }
 
-fn questions(path: &Path, set: &FingerprintSet) {
+fn questions(path: &Path, set: &FingerprintSet, sweeps: i64) {
     let time = |what: &str, work: &mut dyn FnMut() -> usize| {
         let clock = Instant::now();
         let count = work();
@@ -87,13 +90,13 @@ fn questions(path: &Path, set: &FingerprintSet) {
     let store = opened.expect("it was opened");
     let between =
         |first, second| compare(&store.entries_between(first, second, MISSES).expect("entries"), MISSES).changes.len();
-    time("diff 99 100", &mut || between(99, 100));
-    time("diff 1 100", &mut || between(1, 100));
+    time("diff of the last two", &mut || between(sweeps - 1, sweeps));
+    time("diff of the first and the last", &mut || between(1, sweeps));
     time("host", &mut || store.host([10, 0, 1, 44].into()).expect("looks").len());
     time("finding", &mut || store.finding("redvds").expect("looks").len());
     time("sweeps", &mut || store.sweeps().expect("sweeps").len());
     time("the last look at each endpoint", &mut || store.observations(Which::Latest).expect("looks").count());
-    time("records of a sweep, as for its export", &mut || store.records(SWEEPS, set).expect("records").count());
+    time("records of a sweep, as for its export", &mut || store.records(sweeps, set).expect("records").count());
     time("backup", &mut || {
         store.backup(&path.with_extension("copy")).expect("a copy");
         1

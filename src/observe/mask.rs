@@ -22,7 +22,7 @@ pub static MASKED: &[(&str, &str)] = &[
     ("ntlm_clock_skew_ms", "clocks drift, and midpoints are estimates"),
 ];
 
-/// Fields that are the same at the next look if nothing has changed. Of the messages in [`PARTLY`] what passes is left out.
+/// Fields that are the same at the next look if nothing has changed. Of `ntlm_raw` and `mcs_raw` what passes is left out.
 pub static COMPARED: &[&str] = &[
     "ip",
     "port",

@@ -69,6 +69,18 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether this machine is at fault (its disk is full, or fails), and not what somebody named.
+    #[must_use]
+    pub fn is_own_fault(&self) -> bool {
+        match self {
+            Self::Sqlite { cause, .. } => {
+                matches!(cause.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
+            }
+            Self::Io { .. } => true,
+            _ => false,
+        }
+    }
+
     /// What an error of SQLite means for the file.
     pub(super) fn of(path: &Path, cause: rusqlite::Error) -> Self {
         let path = path.to_owned();

@@ -78,8 +78,9 @@ impl Health {
     }
 }
 
-/// Asks every canary once, the silent ones again; the first that stays silent is named.
-pub async fn ask(prober: &Prober, canaries: &[SocketAddr], health: &Health) {
+/// Asks every canary that is not excluded by now once, the silent ones again; the first that stays silent is named.
+/// While the excludes are unknown nobody is asked.
+pub async fn ask(prober: &Prober, canaries: &[SocketAddr], excludes: &watch::Receiver<Excludes>, health: &Health) {
     let began = Instant::now();
     for canary in canaries {
         let mut is_answering = false;
@@ -88,8 +89,13 @@ pub async fn ask(prober: &Prober, canaries: &[SocketAddr], health: &Health) {
                 sleep(PAUSE).await;
             }
             prober.admit().await;
+            match &*excludes.borrow() {
+                Excludes::Unknown => return,
+                Excludes::Known(addresses) if addresses.contains(canary.ip()) => is_answering = true,
+                Excludes::Known(_) => {}
+            }
             // A shortage of this machine is no answer either, and the sweep itself will tell of it.
-            is_answering = prober.probe(*canary).await.is_ok_and(|seen| seen.is_open());
+            is_answering = is_answering || prober.probe(*canary).await.is_ok_and(|seen| seen.is_open());
             if is_answering {
                 break;
             }
@@ -104,23 +110,16 @@ pub async fn ask(prober: &Prober, canaries: &[SocketAddr], health: &Health) {
     health.state().good_since = Some(began);
 }
 
-/// Asks them again and again, until one stays silent or `health` has a complaint already.
+/// Asks them again and again, until one stays silent.
 pub async fn keep_asking(
     prober: Arc<Prober>,
     canaries: Vec<SocketAddr>,
     every: Duration,
-    mut excludes: watch::Receiver<Excludes>,
+    excludes: watch::Receiver<Excludes>,
     health: Health,
 ) {
-    loop {
+    while health.complaint().is_none() {
         sleep(every).await;
-        let allowed: Vec<SocketAddr> = match &*excludes.borrow_and_update() {
-            Excludes::Known(addresses) => canaries.iter().copied().filter(|at| !addresses.contains(at.ip())).collect(),
-            Excludes::Unknown => continue,
-        };
-        ask(&prober, &allowed, &health).await;
-        if health.complaint().is_some() {
-            return;
-        }
+        ask(&prober, &canaries, &excludes, &health).await;
     }
 }

@@ -18,7 +18,7 @@ const SCHEMA_VERSION: u32 = 1;
 /// The news of one sweep, as `--json` prints them.
 #[derive(Clone, Debug, Serialize)]
 pub struct News {
-    /// [`SCHEMA_VERSION`].
+    /// The version of this shape.
     pub schema_version: u32,
     /// The sweep's number.
     pub sweep: i64,

@@ -52,7 +52,12 @@ pub(super) struct SweepFlags {
     verbose: bool,
 }
 
-/// What went wrong in the history, by whose fault.
+/// What keeps a history from being opened, by whose fault.
+fn unopened(error: StoreError) -> Failure {
+    if error.is_own_fault() { Failure::own_fault(error) } else { Failure::usage(error) }
+}
+
+/// What went wrong in an open history, by whose fault.
 fn trouble(error: &StoreError) -> Failure {
     match error {
         StoreError::Sqlite { .. } | StoreError::Io { .. } => Failure::own_fault(error),
@@ -74,7 +79,7 @@ pub(super) fn run(flags: &SweepFlags) -> Result<Exit, Failure> {
         LockError::Held { .. } => Failure::held(error),
         LockError::Io(..) => Failure::usage(error),
     })?;
-    let store = Store::open(&prepared.settings.history).map_err(Failure::usage)?;
+    let store = Store::open(&prepared.settings.history).map_err(unopened)?;
     let rest = window::open_for(&prepared.settings.windows, &prepared.zone, Timestamp::now());
     let Ok(rest) = rest else {
         eprintln!("rdprint: no window is open now; nothing was sent");

@@ -1,5 +1,6 @@
 //! Everything that a sweep needs, understood before the first packet.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,6 +49,13 @@ impl Prepared {
         for path in &settings.outputs {
             format_of(path).map_err(Failure::usage)?;
         }
+        if let Some(class) = settings.fail_on.filter(|class| class.is_informational()) {
+            let message = format!(
+                "`fail_on = \"{class}\"` can never be met, since that class only informs; name an accusing one"
+            );
+            return Err(Failure::usage(message));
+        }
+        check_written(path, &settings)?;
         for path in settings.outputs.iter().chain(&settings.heartbeat).chain([&settings.history]) {
             check_folder(path)?;
         }
@@ -106,6 +114,22 @@ pub(in crate::command) fn silence(path: &Path) -> Result<Silence, Failure> {
     let text =
         std::fs::read_to_string(path).map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
     Silence::parse(&name, &text).map_err(Failure::usage)
+}
+
+/// What is written must be nothing that is also read, nor be written twice.
+fn check_written(config: &Path, settings: &Settings) -> Result<(), Failure> {
+    let config = std::path::absolute(config).unwrap_or_default();
+    let lists = [&settings.scope_files, &settings.target_files, &settings.exclude_files, &settings.fingerprints];
+    let read = lists.into_iter().flatten().chain(&settings.suppress).chain([&settings.history, &config]);
+    let mut taken: HashSet<&Path> = read.map(AsRef::as_ref).collect();
+    let written = settings.outputs.iter().chain(&settings.heartbeat);
+    match written.into_iter().find(|path| !taken.insert(path)) {
+        None => Ok(()),
+        Some(path) => {
+            let name = path.display();
+            Err(Failure::usage(format!("`{name}` is to be written and is named a second time; give each file once")))
+        }
+    }
 }
 
 /// A folder that is not there would be noticed only when a sweep is over.

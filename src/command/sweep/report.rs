@@ -1,5 +1,6 @@
 //! The end of a sweep: compared, concluded, exported, told.
 
+use std::io::{self, Write as _};
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
@@ -110,13 +111,19 @@ impl Report<'_> {
         if news.is_empty() {
             return Ok(());
         }
-        if self.flags.json {
-            let text = serde_json::to_string(news).map_err(Failure::own_fault)?;
-            println!("{text}");
+        let text = if self.flags.json {
+            let json = serde_json::to_string(news).map_err(Failure::own_fault)?;
+            format!("{json}\n")
         } else {
-            print!("{news}");
+            news.to_string()
+        };
+        match io::stdout().write_all(text.as_bytes()) {
+            // A reader that has gone away has had enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::own_fault(format!("standard output cannot be written: {error}")))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn tell_why(&self, ended: &Ended) {

@@ -66,7 +66,7 @@ pub(super) fn carry_out(
         let (caught, wish) = signals::listen().map_err(unheard)?;
         let tell = |sentence: &str| eprintln!("rdprint: {}", crate::visible::visible(sentence));
         let excluded = excludes::watch(targets.exclude.clone(), prepared.excludes(), tell);
-        canary::ask(&prober, &settings.canary, &health).await;
+        canary::ask(&prober, &settings.canary, &excluded, &health).await;
         if health.complaint().is_some() {
             return Ok((caught, None));
         }
@@ -82,10 +82,10 @@ pub(super) fn carry_out(
             bar.show(coverage);
             heartbeat.beat(&beat(sweep, "running", coverage));
         };
-        let outcome = scan::run(plan, set, recorder, wish, Some(excluded), &mut show).await;
+        let outcome = scan::run(plan, set, recorder, wish, Some(excluded.clone()), &mut show).await;
         if outcome.is_complete && outcome.error.is_none() {
             // The line may have broken since the last check.
-            canary::ask(&prober, &settings.canary, &health).await;
+            canary::ask(&prober, &settings.canary, &excluded, &health).await;
         }
         Ok((caught, Some(outcome)))
     })?;

@@ -27,7 +27,10 @@ fn bad_settings_get_one_sentence_and_no_packet() {
         ("scope = [\"192.0.0.0/7\"]", "say why you may scan it with `authorised"),
         ("suppress = \"nowhere.toml\"", "nowhere.toml` cannot be read"),
         ("heartbeat = \"no/such/folder/beat\"", "the folder of `"),
-        ("fail_on = \"lab\"\n[alerts]\nwebhook = \"ftp://example.com\"", "`webhook` must begin with https://"),
+        ("[alerts]\nwebhook = \"ftp://example.com\"", "`webhook` must begin with https://"),
+        ("fail_on = \"lab\"", "can never be met, since that class only informs"),
+        ("heartbeat = \"last.csv\"", "last.csv` is to be written and is named a second time"),
+        ("heartbeat = \"exclude.txt\"", "exclude.txt` is to be written and is named a second time"),
         ("[limits]\ncookie = \"far-too-long\"", "a cookie takes 1 to 9 ASCII characters"),
         ("fingerprints = [\"nowhere\"]", "nowhere` cannot be read"),
     ] {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::Read;
 
-use csv::{ByteRecord, ReaderBuilder, Trim};
+use csv::{ByteRecord, ReaderBuilder};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -91,12 +91,8 @@ impl Customers {
         let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start);
         let header = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let delimiter = if header.contains(&b';') && !header.contains(&b',') { b';' } else { b',' };
-        let mut reader = ReaderBuilder::new()
-            .delimiter(delimiter)
-            .has_headers(false)
-            .flexible(true)
-            .trim(Trim::All)
-            .from_reader(text.chain(source));
+        let mut reader =
+            ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text.chain(source));
         let mut row = ByteRecord::new();
         let read = reader.read_byte_record(&mut row).map_err(|error| CustomersError::one(file, 1, &error))?;
         let nothing = "there is no header; the first line names the columns: prefix,customer_id,contact,language,notes";
@@ -140,7 +136,7 @@ impl Customers {
 fn places(header: &ByteRecord) -> Result<Places, String> {
     let mut places = Places::default();
     for (position, cell) in header.iter().enumerate() {
-        let name = String::from_utf8_lossy(cell).to_ascii_lowercase();
+        let name = String::from_utf8_lossy(cell.trim_ascii()).to_ascii_lowercase();
         let Some(column) = COLUMNS.iter().position(|column| *column == name) else {
             let near = nearest(&name, COLUMNS);
             let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
@@ -165,7 +161,7 @@ fn places(header: &ByteRecord) -> Result<Places, String> {
 fn add(builder: &mut Builder, row: &ByteRecord, places: &Places, line: u64) -> Result<(), String> {
     let mut cells = [""; COLUMNS.len()];
     for ((cell, place), name) in cells.iter_mut().zip(places).zip(COLUMNS) {
-        let bytes = place.and_then(|place| row.get(place)).unwrap_or_default();
+        let bytes = place.and_then(|place| row.get(place)).unwrap_or_default().trim_ascii();
         if bytes.len() > LONGEST_CELL || bytes.contains(&b'\n') {
             return Err(format!(
                 "the cell `{name}` runs over several lines or is longer than {LONGEST_CELL} bytes; is a quotation mark not \
@@ -174,7 +170,9 @@ fn add(builder: &mut Builder, row: &ByteRecord, places: &Places, line: u64) -> R
         }
         *cell =
             std::str::from_utf8(bytes).map_err(|_| format!("the cell `{name}` is not UTF-8; save the file as such"))?;
-        if name != "notes" && cell.contains(is_hidden) {
+        // Most cells are plain, which is seen at a glance.
+        let is_plain = bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
+        if name != "notes" && !is_plain && cell.contains(is_hidden) {
             return Err(format!("the cell `{name}` holds characters that nobody can see: `{}`", visible(cell)));
         }
     }
@@ -204,15 +202,14 @@ fn add(builder: &mut Builder, row: &ByteRecord, places: &Places, line: u64) -> R
 /// The first second of a day or moment, and the first one after it. A day is a day of UTC.
 fn moment(text: &str) -> Result<(i64, i64), String> {
     let start = |date: Date| date.to_zoned(TimeZone::UTC).map(|midnight| midnight.timestamp().as_second());
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok((time.as_second(), time.as_second()));
-    }
     let is_date = text.len() == 10;
-    let day = text.parse::<Date>().ok().filter(|_| is_date).and_then(|date| {
+    let day = is_date.then(|| text.parse::<Date>().ok()).flatten().and_then(|date| {
         let next = date.tomorrow().map_or(Ok(i64::MAX), start).ok()?;
         Some((start(date).ok()?, next))
     });
-    day.ok_or_else(|| format!("`{text}` is no day and no time; write it like 2027-03-31 or 2027-03-31T12:00:00Z"))
+    let time = || text.parse::<Timestamp>().ok().map(|time| (time.as_second(), time.as_second()));
+    day.or_else(time)
+        .ok_or_else(|| format!("`{text}` is no day and no time; write it like 2027-03-31 or 2027-03-31T12:00:00Z"))
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ use simulator::Server;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/conformance.md");
 /// Hosts that are looked at side by side; most of the time is spent waiting for those that say nothing.
-const SIDE_BY_SIDE: usize = 4;
+const SIDE_BY_SIDE: usize = 8;
 /// Between the two programs.
 const PAUSE: Duration = Duration::from_millis(1100);
 
@@ -113,7 +113,7 @@ fn simulated_row(number: u8, (behaviour, host): rows::Simulated) -> Row {
     let ip = Ipv4Addr::new(127, 66, 8, number + 1);
     let rdprint = looks::rdprint(looks::program(), ip, server.port(), &truth);
     thread::sleep(PAUSE);
-    let nmap = looks::nmap(std::process::Command::new("timeout"), ip, server.port(), &truth, true);
+    let nmap = looks::nmap(|| std::process::Command::new("timeout"), ip, server.port(), &truth, true);
     let connections = server.journal().host(ip).connections;
     eprintln!("{behaviour}: {rdprint:?} {nmap:?}, {connections} connections");
     Row { behaviour: behaviour.to_owned(), looks: Ok([rdprint, nmap]) }
@@ -132,7 +132,7 @@ fn real(rig: &Rig) -> Vec<Row> {
         };
         // gnome-remote-desktop never recovers from the many quick connections of rdp-enum-encryption.
         let _turn = server.turn();
-        let nmap = looks::nmap(server.command("timeout"), ip, port, &truth, row.server != "gnome");
+        let nmap = looks::nmap(|| server.command("timeout"), ip, port, &truth, row.server != "gnome");
         let behaviour = rows::real(row.server).to_owned();
         eprintln!("{behaviour}: {rdprint:?} {nmap:?}");
         Row { behaviour, looks: Ok([rdprint, nmap]) }

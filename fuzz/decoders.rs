@@ -88,11 +88,7 @@ pub(crate) fn tls_flight(bytes: &[u8]) {
     assert_eq!(read(usize::from(*size).max(1)), whole);
     let flight = whole.1;
     assert!(flight.certificates.len() <= MAX_CHAIN);
-    let mut tls = Tls::default();
-    if let Some(hello) = &flight.server_hello {
-        tls.read_server_hello(hello, "any", Timestamp::UNIX_EPOCH);
-    }
-    tls.read_flight(&flight);
+    let tls = Tls::from_flight(&flight, "any", Timestamp::UNIX_EPOCH);
     assert_eq!(tls.certificates.len(), flight.certificates.len());
     if let Some(hello) = flight.server_hello {
         let _values = (hello.ja3s(), hello.carries_clock(0), hello.downgrade());

@@ -8,6 +8,7 @@ pub mod cases;
 pub mod change;
 pub mod command;
 pub mod config;
+pub mod families;
 pub mod fingerprint;
 pub mod import;
 pub mod knowledge;

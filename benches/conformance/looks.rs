@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use data_encoding::BASE64;
 use serde_json::Value;
 
-/// How long nmap may take over one host; it is killed some seconds later.
-const NMAP_LIMIT: u64 = 40;
+/// How long one run of nmap may take over one host; it is killed some seconds later.
+const NMAP_LIMIT: u64 = 25;
+/// Between two runs.
+const PAUSE: Duration = Duration::from_millis(1100);
 
 /// What there was to get.
 pub(crate) struct Truth {
@@ -78,6 +80,7 @@ pub(crate) fn rdprint(mut command: Command, ip: Ipv4Addr, port: u16, truth: &Tru
     let der = leaf["der"].as_str().and_then(|der| BASE64.decode(der.as_bytes()).ok());
     let certificate = match der {
         None if leaf["spki_sha256"].is_string() => "bare key".to_owned(),
+        Some(_) if step == "mcs" && leaf["parse_error"].is_string() => "bytes that are none".to_owned(),
         der => judge(der, truth),
     };
     let sources =
@@ -86,21 +89,27 @@ pub(crate) fn rdprint(mut command: Command, ip: Ipv4Addr, port: u16, truth: &Tru
     Look { protocol, name: named(sources), certificate, ended, took }
 }
 
-/// Lets nmap look, by the scripts that it has for RDP and certificates. `timeout` starts timeout(1) where the host can be
-/// reached. `all` is all three scripts; otherwise the one that connects once.
-pub(crate) fn nmap(mut timeout: Command, ip: Ipv4Addr, port: u16, truth: &Truth, all: bool) -> Look {
-    timeout.args([&(NMAP_LIMIT + 15).to_string(), "nmap", "-n", "-Pn", "-sT", "-oX", "-"]);
-    if all {
-        timeout.args(["--script", "+rdp-ntlm-info,+rdp-enum-encryption,+ssl-cert", "-p", &port.to_string()]);
-    } else {
-        // A closed port looked at in between gives the server its pause.
-        timeout.args(["--script", "+rdp-ntlm-info", "-r", "--scan-delay", "1100ms", "-p", &format!("{port},65535")]);
-    }
-    timeout.args(["--host-timeout", &format!("{NMAP_LIMIT}s"), &ip.to_string()]);
+/// Lets nmap look, by the scripts that it has for RDP and certificates, in two runs: beside `ssl-cert` on a port that is not
+/// 3389, `rdp-ntlm-info` says nothing where it says everything alone. `timeout` makes a timeout(1) that starts where the host
+/// can be reached. Without `all` only the first run is made, whose script connects once.
+pub(crate) fn nmap(timeout: impl Fn() -> Command, ip: Ipv4Addr, port: u16, truth: &Truth, all: bool) -> Look {
+    let run = |options: &[&str]| {
+        let (limit, kill) = (format!("{NMAP_LIMIT}s"), (NMAP_LIMIT + 15).to_string());
+        let mut command = timeout();
+        command.args([&kill, "nmap", "-n", "-Pn", "-sT", "-oX", "-", "--host-timeout", &limit]);
+        command.args(options).arg(ip.to_string()).output().expect("timeout(1) can be started")
+    };
     let start = Instant::now();
-    let output = timeout.output().expect("timeout(1) can be started");
+    // A closed port looked at before the script gives the server its pause after the look at the port.
+    let ports = format!("{port},65535");
+    let mut outputs = vec![run(&["--script", "+rdp-ntlm-info", "-r", "--scan-delay", "1100ms", "-p", &ports])];
+    if all {
+        std::thread::sleep(PAUSE);
+        outputs.push(run(&["--script", "+rdp-enum-encryption,+ssl-cert", "-p", &port.to_string()]));
+    }
     let took = start.elapsed();
-    let xml = String::from_utf8_lossy(&output.stdout);
+    let is_killed = outputs.iter().any(|output| !output.status.success());
+    let xml: String = outputs.iter().map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).collect();
     let script = |id: &str| {
         let (_, rest) = xml.split_once(&format!("<script id=\"{id}\""))?;
         rest.split_once("</script>").map_or(Some(rest), |(script, _)| Some(script))
@@ -114,7 +123,7 @@ pub(crate) fn nmap(mut timeout: Command, ip: Ipv4Addr, port: u16, truth: &Truth,
     let common_name = element(tls, "commonName");
     let certificate = judge(element(tls, "pem").and_then(|pem| der_of_pem(&pem.replace("&#xa;", "\n"))), truth);
     let protocol = encryption.map(security_layers).filter(|layers| !layers.is_empty());
-    let ended = if !output.status.success() {
+    let ended = if is_killed {
         "killed".to_owned()
     } else if xml.contains("timedout=\"true\"") {
         "host time-out".to_owned()

@@ -10,10 +10,11 @@ const HEAD: &str = "# What rdprint and nmap get from each behaviour
     cargo bench --bench conformance -- --write
 
 makes this page, as root, on a machine with nmap and what `.ci/install-real-servers` installs. Packets go to loopback only.
-Each row is one host, looked at by rdprint and a second later by nmap (`-n -Pn -sT` with the scripts `rdp-ntlm-info`,
-`rdp-enum-encryption` and `ssl-cert`, at most 40 s a host). *Name* says where a program has the machine's name from,
-*certificate* whether it has the host's own one, byte for byte. The times are wall clock of the whole program on a busy
-machine, start-up included: they show what is waited for, not speed.
+Each row is one host, looked at by rdprint and a second later by nmap (`-n -Pn -sT`, at most 25 s a run), in two runs: with
+the script `rdp-ntlm-info`, then with `rdp-enum-encryption` and `ssl-cert`, beside which the first says nothing. *Name* says
+where a program has the machine's name from, *certificate* whether it has the host's own one, byte for byte. The times are
+wall clock of whole programs on a busy machine, start-up included: they show what is waited for, not speed. The front before
+OpenSSL's server takes one connection at a time, which nmap's scripts do not expect.
 
 Below *protocol* stands what rdprint's one dialogue agreed on; nmap's `rdp-enum-encryption` tries each protocol on a connection
 of its own and calls all that it gets through a success.
@@ -33,7 +34,8 @@ pub(crate) fn write(sections: &[(&str, Vec<Row>)], missing: Option<&str>) -> Str
     page.push_str("\nRun with:\n\n");
     for (program, flag) in programs {
         match looks::version(program, flag) {
-            Ok(version) => writeln!(page, "- {version}").unwrap(),
+            // FreeRDP puts the marks of a log before it.
+            Ok(version) => writeln!(page, "- {}", version.rsplit(" - ").next().unwrap_or(&version)).unwrap(),
             Err(error) => writeln!(page, "- {program}: NOT RUN, {error}").unwrap(),
         }
     }
@@ -74,5 +76,6 @@ pub(crate) fn write(sections: &[(&str, Vec<Row>)], missing: Option<&str>) -> Str
 
 fn cells(look: &Look) -> String {
     let Look { protocol, name, certificate, ended, took } = look;
+    let protocol = protocol.replace('|', "+");
     format!("{protocol} | {name} | {certificate} | {ended} | {:.1}", took.as_secs_f64())
 }

@@ -130,7 +130,7 @@ fn old() -> Vec<Simulated> {
         ("A cipher suite that nobody offers", speaking(LegacyTls { suite: 0, ..LegacyTls::tls10_rsa() })),
         ("Classic RDP, bare confirm, a bare key", classic(true)),
         ("Classic RDP, selected, a bare key", classic(false)),
-        ("Classic RDP, an X.509 chain", classic(true).encryption(Encryption::x509(template()))),
+        ("Classic RDP, an X.509 chain", classic(true).certificate(template()).encryption(Encryption::x509(template()))),
     ]
 }
 

@@ -74,7 +74,7 @@ pub(super) fn run(flags: &MatchFlags) -> Result<Exit, Failure> {
     for source in sources.iter().filter(|source| source.format().is_none()) {
         eprintln!("note: `{}` is empty", visible(&source.name()));
     }
-    spare_inputs(flags)?;
+    spare_inputs(&flags.files, &flags.output.outputs)?;
     let mut run = Run {
         set: &set,
         target: Target::open(flags, &sources)?,
@@ -96,12 +96,12 @@ pub(super) fn run(flags: &MatchFlags) -> Result<Exit, Failure> {
 }
 
 /// An output that is also read, under whatever name or as standard input, would be emptied before it is.
-fn spare_inputs(flags: &MatchFlags) -> Result<(), Failure> {
+pub(super) fn spare_inputs(files: &[PathBuf], outputs: &[PathBuf]) -> Result<(), Failure> {
     let open = |path: &PathBuf| if path.as_os_str() == "-" { Handle::stdin() } else { Handle::from_path(path) };
     let is_file = |handle: &Handle| handle.as_file().metadata().is_ok_and(|metadata| metadata.is_file());
-    let inputs: Vec<Handle> = flags.files.iter().filter_map(|path| open(path).ok()).filter(is_file).collect();
+    let inputs: Vec<Handle> = files.iter().filter_map(|path| open(path).ok()).filter(is_file).collect();
     let is_read = |path: &&PathBuf| Handle::from_path(path).is_ok_and(|output| inputs.contains(&output));
-    match flags.output.outputs.iter().find(is_read) {
+    match outputs.iter().find(is_read) {
         Some(path) => Err(Failure::usage(format!("output `{}` is also read; write to another file", path.display()))),
         None => Ok(()),
     }

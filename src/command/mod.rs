@@ -3,6 +3,7 @@
 mod cases;
 mod exit;
 mod explain;
+mod families;
 mod fields;
 mod fingerprints;
 mod history;
@@ -43,6 +44,11 @@ enum Command {
     Targets(targets::TargetsFlags),
     /// Tell records as notes: what was seen, what it resembles today, what may fairly be said
     Explain(explain::ExplainFlags),
+    /// Find machines that are copies of one installation, known or not, and say how unlikely chance is
+    ///
+    /// Links are generated names that more machines bear than chance explains, and certificates of Windows' own form. A
+    /// significant family is copied, which is not the same as bad. No packet is sent; docs/families.md is the method.
+    Families(families::FamiliesFlags),
     /// List, show, check, test and draft fingerprints
     Fingerprints(fingerprints::FingerprintsFlags),
     /// Scan again and again with a memory: tell what is new, gone, changed, returned or moved, and nothing else
@@ -73,6 +79,7 @@ impl Cli {
             Command::Match(flags) => matching::run(&flags),
             Command::Targets(flags) => targets::run(&flags),
             Command::Explain(flags) => explain::run(&flags),
+            Command::Families(flags) => families::run(&flags),
             Command::Fingerprints(flags) => fingerprints::run(&flags),
             Command::Sweep(flags) => sweep::run(&flags),
             Command::History(flags) => history::run(&flags),

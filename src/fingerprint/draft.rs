@@ -33,6 +33,10 @@ pub struct DraftRequest {
     pub class: Class,
     /// Where observed examples come from, as their `source` says.
     pub source: String,
+    /// What the draft's description says; how many addresses declare the name, if left out.
+    pub description: Option<String>,
+    /// SHA-256 of certificates that are the image's own, in hexadecimal: known to be on several machines.
+    pub certificates: Vec<String>,
 }
 
 /// Why no draft can be written.
@@ -60,6 +64,8 @@ struct DraftToml<'a> {
     required: Vec<Json>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     expected: Vec<Json>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    supporting: Vec<Json>,
     examples: &'a [Example],
     counter_examples: &'a [Example],
 }
@@ -67,8 +73,9 @@ struct DraftToml<'a> {
 /// A fingerprint file for the family that the observations show, which passes its own proof beside `set`. Whoever
 /// publishes it adds what is known from elsewhere.
 ///
-/// Only what is compared is quoted: neither addresses nor the domains of owners. Certificates are not: whether one on
-/// several addresses is the image's own or that of one machine with several addresses, records alone do not tell.
+/// Only what is compared is quoted: neither addresses nor the domains of owners. Of certificates only those are that the
+/// request names as the image's own: whether one on several addresses is that or belongs to one machine with several
+/// addresses, records alone do not tell.
 ///
 /// # Errors
 /// There is not exactly one name to write about, or the draft would not pass its proof.
@@ -91,7 +98,75 @@ pub fn draft<'a>(
     };
     let name = label.to_ascii_uppercase();
     let Some(members) = families.get(&label) else { return Err(DraftError::NoName(format!("the name {name}"))) };
-    let text = write(request, &name, members, set);
+    prove(write(request, &name, members, set))
+}
+
+/// A fingerprint file for the image that owns the certificates of the request, whatever its machines are called. The
+/// request's name, if there is one, only makes up examples.
+///
+/// # Errors
+/// The request names no certificate, or the draft would not pass its proof.
+pub fn draft_by_certificates(request: &DraftRequest, set: &FingerprintSet) -> Result<String, DraftError> {
+    let Some(first) = request.certificates.first() else { return Err(DraftError::NoName("a certificate".to_owned())) };
+    let required = asked("cert_sha256", &request.certificates);
+    let shown = || ("cert_sha256", json!(first));
+    let visible = request.computer_name.as_ref().filter(|name| !name.contains(is_hidden));
+    let named = || visible.map(|name| ("cert_subject_cn", json!(name)));
+    let changed: String = first.chars().rev().collect();
+    let observed = Example {
+        origin: Origin::Observed,
+        source: Some(request.source.clone()),
+        ..example("The certificate as it was seen on several machines.", [shown()])
+    };
+    let mut examples = vec![
+        observed,
+        example("The certificate under any name.", [shown(), ("cert_subject_cn", json!("ANY-OTHER"))]),
+        example("The certificate with the image's name.", [shown()].into_iter().chain(named())),
+    ];
+    examples.truncate(if visible.is_some() { 3 } else { 2 });
+    let mut counter_examples = vec![
+        example(
+            "Another certificate with the same name.",
+            [("cert_sha256", json!(changed))].into_iter().chain(named()),
+        ),
+        example(
+            "The name alone, in whatever certificate.",
+            [("cert_subject_cn", json!("ANY-OTHER"))].into_iter().chain(named()),
+        ),
+    ];
+    if let Some(conditions) = conditions(std::slice::from_ref(&required), &[], &[]) {
+        settle(&mut examples, &mut counter_examples, &conditions, set);
+    }
+    let id = request.id.clone().unwrap_or_else(|| format!("certificate-{}", first.get(..16).unwrap_or(first)));
+    let name = visible.cloned().unwrap_or_else(|| id.clone());
+    let draft = DraftToml {
+        id: &id,
+        name: &name,
+        class: request.class,
+        status: Status::Experimental,
+        description: request
+            .description
+            .clone()
+            .unwrap_or_else(|| format!("Machines that show the certificate {first}.")),
+        false_positives: ["A certificate can be copied together with its key, or be shown by a relay."],
+        required: vec![required],
+        expected: Vec::new(),
+        supporting: Vec::new(),
+        examples: &examples,
+        counter_examples: &counter_examples,
+    };
+    prove(toml::to_string_pretty(&draft).unwrap_or_default())
+}
+
+/// A condition that one of the values satisfies.
+fn asked(field: &str, values: &[String]) -> Json {
+    match values {
+        [value] => json!({ "field": field, "equals": value }),
+        _ => json!({ "field": field, "one_of": values }),
+    }
+}
+
+fn prove(text: String) -> Result<String, DraftError> {
     let file = SourceFile { name: "draft".to_owned(), text };
     let proof = FingerprintSet::embedded_with([file.clone()]).and_then(|set| file.prove(&set));
     proof.map(|_proven| file.text).map_err(DraftError::Unproven)
@@ -114,7 +189,7 @@ fn only_name(families: &BTreeMap<String, Vec<&Observation>>) -> Result<String, D
 fn write(request: &DraftRequest, name: &str, members: &[&Observation], set: &FingerprintSet) -> String {
     let required = json!({ "field": "computer_name", "equals": name });
     // What contradicts the name by itself is no member of the family, only somebody who bears its name.
-    let by_name = conditions(std::slice::from_ref(&required), &[]);
+    let by_name = conditions(std::slice::from_ref(&required), &[], &[]);
     let is_member =
         |seen: &Observation| by_name.as_ref().and_then(|asked| verdict(asked, seen)) > Some(Confidence::Contradicted);
     let members: Vec<&Observation> = members.iter().copied().filter(|seen| is_member(seen)).collect();
@@ -126,10 +201,16 @@ fn write(request: &DraftRequest, name: &str, members: &[&Observation], set: &Fin
         _ => vec![json!({ "field": "ntlm_build", "one_of": builds })],
     };
     let addresses: BTreeSet<_> = members.iter().map(|seen| seen.ip).collect();
-    let asked = conditions(std::slice::from_ref(&required), &expected);
+    let supporting: Vec<Json> =
+        request.certificates.first().map(|_| asked("cert_sha256", &request.certificates)).into_iter().collect();
+    let asked = conditions(std::slice::from_ref(&required), &expected, &supporting);
     let observed = observed(request, &members);
     let (mut examples, mut counter_examples) = (observed, near_misses(name, &versions));
     examples.extend(made_up(name, &versions));
+    examples.extend(request.certificates.first().map(|own| {
+        let facts = [("ntlm_netbios_computer_name", json!(name)), ("cert_sha256", json!(own))];
+        example("The name with a certificate of the image's own.", facts)
+    }));
     if let Some(asked) = &asked {
         settle(&mut examples, &mut counter_examples, asked, set);
     }
@@ -141,10 +222,14 @@ fn write(request: &DraftRequest, name: &str, members: &[&Observation], set: &Fin
         name,
         class: request.class,
         status: Status::Experimental,
-        description: format!("Addresses seen that declare the name {name}: {}.", addresses.len()),
+        description: request
+            .description
+            .clone()
+            .unwrap_or_else(|| format!("Addresses seen that declare the name {name}: {}.", addresses.len())),
         false_positives: ["Names are self-declared; a host may show this one on purpose."],
         required: vec![required],
         expected,
+        supporting,
         examples: &examples,
         counter_examples: &counter_examples,
     };
@@ -159,7 +244,7 @@ fn version(seen: &Observation) -> Option<(u32, &str)> {
 }
 
 /// The conditions compiled on their own; none if the name cannot be asked for.
-fn conditions(required: &[Json], expected: &[Json]) -> Option<Conditions> {
+fn conditions(required: &[Json], expected: &[Json], supporting: &[Json]) -> Option<Conditions> {
     let draft = DraftToml {
         id: "draft",
         name: "draft",
@@ -169,6 +254,7 @@ fn conditions(required: &[Json], expected: &[Json]) -> Option<Conditions> {
         false_positives: ["none"],
         required: required.to_vec(),
         expected: expected.to_vec(),
+        supporting: supporting.to_vec(),
         examples: &[],
         counter_examples: &[],
     };

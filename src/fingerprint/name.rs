@@ -1,6 +1,6 @@
 //! A machine's name, as its certificate and its NTLM challenge declare it.
 
-use crate::observe::{Certificate, Observation};
+use crate::observe::{Certificate, Observation, first_label};
 
 /// NetBIOS computer names are cut after this many characters (MS-NBTE; NetBIOS names have 16 bytes, one a suffix).
 pub(super) const NETBIOS_LENGTH: usize = 15;
@@ -46,13 +46,10 @@ pub(super) fn declared_by_ntlm<'n>(names: &'n [DeclaredName<'n>]) -> Option<&'n 
     names.iter().rfind(|name| name.field.starts_with("ntlm_"))
 }
 
-/// A declaration worth comparing. A wildcard names no machine.
+/// A declaration worth comparing.
 fn declared<'a>(field: &'static str, value: &'a str) -> Option<DeclaredName<'a>> {
     let value = value.trim_matches(|character: char| character.is_whitespace() || character == '\0');
-    let end = value.bytes().position(|byte| matches!(byte, b'.' | 0)).unwrap_or(value.len());
-    let label = value.get(..end).unwrap_or_default();
-    let names_a_machine = !label.is_empty() && !label.as_bytes().contains(&b'*');
-    names_a_machine.then_some(DeclaredName { field, value, label, may_be_cut: false })
+    first_label(value).map(|label| DeclaredName { field, value, label, may_be_cut: false })
 }
 
 /// Only ASCII letters are folded, as in DNS (RFC 4343): Unicode's folding would make a Kelvin sign a K.

@@ -206,7 +206,8 @@ fn names_disagree(basis: &Basis<'_>) -> Option<Cow<'static, str>> {
 }
 
 /// A skew that a wrong time zone explains, as hours and minutes.
-fn rtc_offset(skew_ms: i64) -> Option<String> {
+#[must_use]
+pub fn rtc_offset(skew_ms: i64) -> Option<String> {
     const QUARTER_HOUR_MS: i64 = 15 * 60 * 1000;
     const TOLERANCE_MS: i64 = 10_000;
     /// Zones reach from -12:00 to +14:00, so two of them are at most this far apart.

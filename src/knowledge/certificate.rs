@@ -104,7 +104,8 @@ const EXTENSIONS: &[u8] = &[
 /// BIT STRING of 256 bytes, no bit unused, up to the first byte.
 const SIGNATURE: &[u8] = &[0x03, 0x82, 0x01, 0x01, 0x00];
 const RSA_BYTES: usize = 256;
-const VALIDITY: SignedDuration = SignedDuration::from_hours(183 * 24);
+/// For how long Windows makes its own RDP certificate valid.
+pub const VALIDITY: SignedDuration = SignedDuration::from_hours(183 * 24);
 
 /// Whether the certificate claims to be Windows' own; `None` where it cannot be read that far.
 fn claims(der: &[u8]) -> Option<bool> {
@@ -152,7 +153,7 @@ fn follow_template(mut der: &[u8]) -> Result<(), Difference> {
     let mut tbs = element(&mut certificate, der::SEQUENCE).ok_or(D::Encoding)?;
     let rest = &mut tbs;
     constant(rest, VERSION_3).ok_or(D::Version)?;
-    element(rest, der::INTEGER).filter(|octets| is_reversed_guid(octets)).ok_or(D::Serial)?;
+    element(rest, der::INTEGER).filter(|octets| is_rdp_serial(octets)).ok_or(D::Serial)?;
     let algorithm = [SHA1_WITH_RSA, SHA256_WITH_RSA].into_iter().find(|algorithm| constant(rest, algorithm).is_some());
     let algorithm = algorithm.ok_or(D::SignatureAlgorithm)?;
     common_name(rest).ok_or(D::Name)?;
@@ -191,8 +192,10 @@ fn skip<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
     Some(head)
 }
 
-/// A version-4 GUID (RFC 9562, 5.4) with all its bytes in reverse order and a first digit of 1 to 7, so that it is positive.
-fn is_reversed_guid(serial: &[u8]) -> bool {
+/// Whether a serial number is one that Windows gives its own RDP certificate: a version-4 GUID (RFC 9562, 5.4) with all its
+/// bytes in reverse order and a first digit of 1 to 7, so that it is positive. Feeds that leave the DER out still show it.
+#[must_use]
+pub fn is_rdp_serial(serial: &[u8]) -> bool {
     let Ok([first, _, _, _, _, _, _, variant, version, ..]) = <&[u8; 16]>::try_from(serial) else { return false };
     matches!(first >> 4, 1..=7) && version >> 4 == 4 && variant >> 6 == 2
 }

@@ -10,7 +10,7 @@ mod page;
 mod windows;
 mod words;
 
-pub use certificate::{Difference, Form, rdp_certificate_form};
+pub use certificate::{Difference, Form, VALIDITY as RDP_CERTIFICATE_VALIDITY, is_rdp_serial, rdp_certificate_form};
 pub use names::{Flaw, GENERATORS, Generator, Shape, shape};
 pub use page::windows_page;
 pub use windows::{

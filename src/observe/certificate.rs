@@ -142,6 +142,12 @@ impl Certificate {
         (!name.trim().is_empty()).then_some(name)
     }
 
+    /// Whether the common name names a machine: its first label is there, and is no wildcard.
+    #[must_use]
+    pub fn names_a_machine(&self) -> bool {
+        self.machine_name().and_then(first_label).is_some()
+    }
+
     fn read_extensions(&mut self, mut explicit: &[u8], problems: &mut Problems) {
         let Some(list) = der::read_tagged(&mut explicit, der::SEQUENCE) else {
             problems.add("extensions");
@@ -179,6 +185,15 @@ impl Certificate {
             }
         }
     }
+}
+
+/// The first label of a declared name, by which machines are compared, without the blanks around it. `None` where there is none,
+/// and of a wildcard, which names no machine.
+#[must_use]
+pub fn first_label(name: &str) -> Option<&str> {
+    let name = name.trim_matches(|character: char| character.is_whitespace() || character == '\0');
+    let label = name.split(['.', '\0']).next().unwrap_or_default();
+    (!label.is_empty() && !label.contains('*')).then_some(label)
 }
 
 /// The names of the parts that did not parse.

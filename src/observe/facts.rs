@@ -223,8 +223,8 @@ pub static FIELDS: &[Field<Observation>] = &[
         "tls_via",
         "tls.via",
         Kind::Word,
-        "`handshake`: by rdprint's TLS library; `clear-flight`: by reading the host's first flight in clear, the handshake \
-         was not completed.",
+        "`handshake`: by a TLS library, which saw the chain; `clear-flight`: by reading the host's first flight in clear, \
+         no handshake was completed.",
         |o| tls(o, |t| t.via.map(word)),
     ),
     field(
@@ -239,7 +239,7 @@ pub static FIELDS: &[Field<Observation>] = &[
         "tls_extensions",
         "tls.extensions[]",
         Kind::WordList,
-        "Numbers of the ServerHello's extensions, in the host's order.",
+        "Numbers of the ServerHello's extensions, in the host's order; at most 64.",
         |o| o.tls.as_ref().and_then(|tls| list(&tls.extensions)),
     )
     .on_request(),
@@ -251,11 +251,11 @@ pub static FIELDS: &[Field<Observation>] = &[
         "tls_server_random_is_clock",
         "tls.server_random_is_clock",
         Kind::Boolean,
-        "Whether `random` begins with a time within a day of ours, as `gmt_unix_time` of RFC 5246, 7.4.1.3; chance does that \
+        "Whether `random` begins with a time within a day of ours, as `gmt_unix_time` of RFC 5246, 7.4.1.2; chance does that \
          once in 25,000 hosts.",
         |o| tls(o, |t| t.server_random_is_clock),
     ),
-    field("tls_server_hello", "tls.server_hello", Kind::Hex, "The ServerHello as sent.", |o| {
+    field("tls_server_hello", "tls.server_hello", Kind::Hex, "The ServerHello as sent, at most 4 KiB.", |o| {
         tls(o, |t| t.server_hello.as_ref().map(ToString::to_string))
     })
     .on_request(),
@@ -449,7 +449,7 @@ pub static FIELDS: &[Field<Observation>] = &[
         "ntlm_clock_skew_ms",
         "ntlm.clock_skew_ms",
         Kind::Integer,
-        "The host's clock minus the middle of our exchange.",
+        "The host's clock minus the middle of our exchange, where that took two seconds or less.",
         |o| ntlm(o, |n| n.clock_skew_ms),
     )
     .in_unit("ms"),

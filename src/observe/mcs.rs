@@ -95,9 +95,10 @@ impl Mcs {
     fn read_certificate(&mut self, certificate: &RdpCertificate) {
         let (kind, certificates) = match &certificate.kind {
             Kind::Proprietary { key } => (CertificateKind::Proprietary, key.iter().map(bare_key).collect()),
-            // It was sent root first.
-            Kind::X509 { chain } => {
-                (CertificateKind::X509, chain.iter().rev().map(|der| Certificate::from_der(der)).collect())
+            // It was sent root first. In a chain that breaks off the last is anybody's.
+            Kind::X509 { chain, is_whole } => {
+                let own_first = chain.iter().rev().filter(|_| *is_whole);
+                (CertificateKind::X509, own_first.map(|der| Certificate::from_der(der)).collect())
             }
             Kind::Unread => (CertificateKind::Unread, Vec::new()),
         };
@@ -167,9 +168,12 @@ mod tests {
 
     #[test]
     fn the_host_s_own_certificate_comes_first() {
-        let kind = Kind::X509 { chain: vec![b"root".to_vec(), b"own".to_vec()] };
-        let mcs = read(RdpCertificate { raw: vec![], is_temporary: false, kind });
-        assert_eq!(mcs.certificates[0].der.as_ref().unwrap().0, b"own");
-        assert_eq!(mcs.certificate_kind, Some(CertificateKind::X509));
+        let chain = |is_whole| {
+            let kind = Kind::X509 { chain: vec![b"root".to_vec(), b"own".to_vec()], is_whole };
+            read(RdpCertificate { raw: vec![], is_temporary: false, kind })
+        };
+        assert_eq!(chain(true).certificates[0].der.as_ref().unwrap().0, b"own");
+        let cut = chain(false);
+        assert_eq!((cut.certificate_kind, cut.certificates.len()), (Some(CertificateKind::X509), 0));
     }
 }

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use bytes::{Base64, Hex};
-pub use certificate::Certificate;
+pub use certificate::{Certificate, first_label};
 pub use facts::FIELDS;
 pub use field::{Field, Kind, Value, nearest, neutralise, restore, split_list};
 pub use from_facts::FactError;

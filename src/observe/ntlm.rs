@@ -33,7 +33,7 @@ pub struct Ntlm {
     /// `MsvAvTimestamp`: the host's clock, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system_time: Option<Timestamp>,
-    /// The host's clock minus the middle of our exchange, in milliseconds.
+    /// The host's clock minus the middle of our exchange, in milliseconds; only where the exchange was short.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_skew_ms: Option<i64>,
     /// `NegotiateFlags`.

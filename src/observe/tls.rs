@@ -30,7 +30,7 @@ pub struct Tls {
     /// Names the ClientHello that the ServerHello answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_hello_id: Option<String>,
-    /// The ServerHello as sent, handshake header included.
+    /// The ServerHello as sent, handshake header included; at most 4 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_hello: Option<Hex>,
     /// `random` of the ServerHello.
@@ -39,7 +39,7 @@ pub struct Tls {
     /// Whether `random` begins with the host's clock, taken as such where it is within a day of ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_random_is_clock: Option<bool>,
-    /// Numbers of the ServerHello's extensions, in the host's order.
+    /// Numbers of the ServerHello's extensions, in the host's order; at most 64.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<String>,
     /// JA3S of the ServerHello: an MD5.
@@ -56,31 +56,45 @@ pub struct Tls {
     pub certificates: Vec<Certificate>,
 }
 
+/// A ServerHello takes about a hundred octets and a few extensions; what is beyond these is not kept.
+const LONGEST_HELLO: usize = 4096;
+const MOST_EXTENSIONS: usize = 64;
+
 impl Tls {
-    /// Takes over what a ServerHello says by itself. `now` is the time of the answer by our clock, `client_hello_id`
-    /// names the question.
-    pub fn read_server_hello(&mut self, hello: &ServerHello, client_hello_id: &str, now: Timestamp) {
+    /// What a flight in clear shows, be it whole or not. `client_hello_id` names the hello that it answers, `now` is the time
+    /// of the answer by our clock.
+    #[must_use]
+    pub fn from_flight(flight: &Flight, client_hello_id: &str, now: Timestamp) -> Self {
+        let mut tls = Self::default();
+        if let Some(hello) = &flight.server_hello {
+            tls.read_server_hello(hello, client_hello_id, now);
+        }
+        if let Some(exchange) = &flight.server_key_exchange {
+            tls.read_key_exchange(exchange);
+        }
+        tls.certificates = flight.certificates.iter().map(|der| Certificate::from_der(der)).collect();
+        tls.via = tls.shows_choice_or_chain().then_some(Via::ClearFlight);
+        let last = flight.alerts.iter().find(|alert| alert.is_last());
+        tls.alert = last.map(|alert| tls_names::alert(alert.description).into_owned());
+        tls
+    }
+
+    /// Whether the host has answered with more than an alert.
+    #[must_use]
+    pub fn shows_choice_or_chain(&self) -> bool {
+        self.server_hello.is_some() || !self.certificates.is_empty()
+    }
+
+    fn read_server_hello(&mut self, hello: &ServerHello, client_hello_id: &str, now: Timestamp) {
         self.version = Some(tls_names::version(hello.selected_version()).into_owned());
         self.cipher_suite = Some(tls_names::cipher_suite(hello.cipher_suite).into_owned());
         self.client_hello_id = Some(client_hello_id.to_owned());
         self.server_random = Some(Hex(hello.random.to_vec()));
         self.server_random_is_clock = Some(hello.carries_clock(now.as_second()));
-        self.extensions = hello.extensions.iter().map(|extension| extension.kind.to_string()).collect();
-        self.ja3s = Some(hello.ja3s().md5);
-        self.server_hello = Some(Hex(hello.raw.clone()));
-    }
-
-    /// Takes over what a flight in clear shows beyond its ServerHello: the key exchange, the chain, the alert that ended
-    /// it. What is known already and not in the flight stays.
-    pub fn read_flight(&mut self, flight: &Flight) {
-        if let Some(exchange) = &flight.server_key_exchange {
-            self.read_key_exchange(exchange);
-        }
-        if !flight.certificates.is_empty() {
-            self.certificates = flight.certificates.iter().map(|der| Certificate::from_der(der)).collect();
-        }
-        let last = flight.alerts.iter().find(|alert| alert.is_last());
-        self.alert = self.alert.take().or_else(|| last.map(|alert| tls_names::alert(alert.description).into_owned()));
+        let kinds = hello.extensions.iter().map(|extension| extension.kind.to_string());
+        self.extensions = kinds.take(MOST_EXTENSIONS).collect();
+        self.ja3s = hello.ja3s().map(|ja3s| ja3s.md5);
+        self.server_hello = Some(Hex(hello.raw.iter().copied().take(LONGEST_HELLO).collect()));
     }
 
     fn read_key_exchange(&mut self, exchange: &ServerKeyExchange) {

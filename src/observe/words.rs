@@ -43,7 +43,7 @@ pub enum Status {
     ProtocolError,
     /// TLS did not come about.
     HandshakeError,
-    /// The host understood and refused: a negotiation failure or a CredSSP error code.
+    /// The host understood and refused: a negotiation failure, a CredSSP error code or an MCS disconnect.
     ApplicationError,
     /// The operating system reported an error that has no word here.
     UnknownError,

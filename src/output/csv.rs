@@ -128,7 +128,7 @@ impl<W: Write + Send> Sink for CsvSink<W> {
     }
 }
 
-fn row<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> io::Result<Vec<u8>> {
+pub(super) fn row<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> io::Result<Vec<u8>> {
     let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
     for cell in cells {
         writer.write_field(cell.as_bytes())?;

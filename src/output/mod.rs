@@ -2,6 +2,7 @@
 
 mod annotation;
 mod csv;
+mod families;
 mod jsonl;
 mod selection;
 mod table;
@@ -18,6 +19,7 @@ use crate::verdict::Record;
 pub use crate::observe::{neutralise, restore};
 pub use annotation::{Annotation, AnnotationError, RowFormat};
 pub use csv::{CSV_CELLS, CellText, CsvOptions, CsvSink, FieldsError, choose_columns};
+pub use families::{FAMILY_COLUMNS, write_families};
 pub use jsonl::JsonlSink;
 pub use selection::Selection;
 pub use table::TableSink;

@@ -72,7 +72,7 @@ fn row(record: &Record) -> [String; 7] {
     ]
 }
 
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let shown = visible(text);
     if shown.chars().count() <= CELL_WIDTH {
         return shown.into_owned();

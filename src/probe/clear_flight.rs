@@ -5,7 +5,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::possession;
 use super::wire::{CHUNK, Fault, Wire};
-use crate::observe::{Anomaly, KeyPossession, Observation, Status, Tls, Via};
+use crate::observe::{Anomaly, Certificate, KeyPossession, Observation, Status, Tls};
 use crate::proto::tls_flight::{Ending, Flight, FlightReader, State};
 use crate::proto::{tls_hello, tls_names};
 
@@ -40,29 +40,42 @@ impl Exchange {
         }
     }
 
-    /// Adds what the flight shows to what the handshake before it has shown.
+    /// Puts what the flight shows in the place of what the handshake before it has shown.
     pub(super) fn read_into(self, seen: &mut Observation) {
         let flight = self.reader.finish();
-        let tls = seen.tls.get_or_insert_default();
-        if let Some(hello) = &flight.server_hello {
-            // Facts of two answers do not mix.
-            *tls = Tls { alert: tls.alert.take(), via: Some(Via::ClearFlight), ..Tls::default() };
-            tls.read_server_hello(hello, tls_hello::ID, self.received.unwrap_or(seen.seen_at));
-        }
-        if !flight.certificates.is_empty() {
-            tls.via = Some(Via::ClearFlight);
-            tls.key_possession = key_possession(&flight, &self.client_random);
-        }
-        tls.read_flight(&flight);
-        let is_malformed = tls.certificates.iter().any(|certificate| certificate.parse_error.is_some());
-        seen.note(is_malformed.then_some(Anomaly::CertificateMalformed));
+        let now = self.received.unwrap_or(seen.seen_at);
+        replace(&mut seen.tls, facts(&flight, tls_hello::ID, &self.client_random, now));
+        seen.note(malformed(seen.tls.as_ref().map_or(&[], |tls| &tls.certificates)));
         seen.note(flight.anomalies);
     }
 }
 
+/// What a flight shows, and whether its signature fits its chain.
+pub(super) fn facts(flight: &Flight, client_hello_id: &str, client_random: &[u8; 32], now: Timestamp) -> Tls {
+    let key_possession = key_possession(flight, client_random);
+    Tls { key_possession, ..Tls::from_flight(flight, client_hello_id, now) }
+}
+
+/// Facts of two answers do not mix: one that shows anything replaces the one before it, but for the alert that ended that.
+pub(super) fn replace(former: &mut Option<Tls>, mut later: Tls) {
+    let former = former.get_or_insert_default();
+    later.alert = former.alert.take().or(later.alert);
+    if later.shows_choice_or_chain() {
+        *former = later;
+    } else {
+        former.alert = later.alert;
+    }
+}
+
+/// The anomaly of certificates that cannot be read in full.
+pub(super) fn malformed(certificates: &[Certificate]) -> Option<Anomaly> {
+    let is_malformed = certificates.iter().any(|certificate| certificate.parse_error.is_some());
+    is_malformed.then_some(Anomaly::CertificateMalformed)
+}
+
 /// Whether the signature over the key exchange fits the chain's first certificate. Before TLS 1.2 it is made over two
 /// hashes at once, or over one that is not named, which ring does not verify.
-pub(super) fn key_possession(flight: &Flight, client_random: &[u8; 32]) -> KeyPossession {
+fn key_possession(flight: &Flight, client_random: &[u8; 32]) -> KeyPossession {
     let signed =
         flight.server_key_exchange.as_ref().and_then(|exchange| Some((exchange, exchange.signature.as_ref()?)));
     let (Some(leaf), Some(hello), Some((exchange, signature))) =

@@ -1,6 +1,6 @@
 //! The CredSSP step: one NEGOTIATE, one CHALLENGE, and no more.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::channel::Channel;
 use super::wire::Fault;
@@ -87,9 +87,13 @@ impl Exchange {
         }
     }
 
-    /// The middle of the exchange by our clock: the best guess of when the host read its own.
+    /// The middle of the exchange by our clock: the best guess of when the host read its own. `None` where the exchange was
+    /// too long to compare clocks by.
     fn midpoint(&self) -> Option<Timestamp> {
         let (sent, received) = (self.sent?, self.received?);
+        if received.duration_since(sent) > LONGEST_EXCHANGE {
+            return None;
+        }
         sent.checked_add(received.duration_since(sent) / 2).ok()
     }
 }
@@ -97,6 +101,10 @@ impl Exchange {
 fn not_ts_request() -> Fault {
     Fault::new(Status::ProtocolError, "the CredSSP answer is not a TSRequest").with(Anomaly::NotTsRequest)
 }
+
+/// The host read its clock somewhere between question and answer, so a skew is wrong by half an exchange at most. By one
+/// second then, and two looks at one clock differ by two seconds at most, beyond which `families` sees two clocks.
+const LONGEST_EXCHANGE: SignedDuration = SignedDuration::from_secs(2);
 
 fn milliseconds(host: Timestamp, ours: Timestamp) -> i64 {
     i64::try_from(host.duration_since(ours).as_millis()).unwrap_or(i64::MAX)

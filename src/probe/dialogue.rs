@@ -13,7 +13,7 @@ use super::legacy_tls;
 use super::negotiation::{self, Agreed};
 use super::wire::{ConnectError, Fault, Wire};
 use super::{Depth, LocalFault, Prober, clear_flight, credssp, mcs};
-use crate::observe::{Observation, Stage, Status};
+use crate::observe::{Certificate, Observation, Stage, Status};
 use crate::proto::mcs::ConnectInitial;
 use crate::proto::x224::Protocols;
 
@@ -156,8 +156,10 @@ impl Dialogue<'_> {
 
     /// Another connection, not at once and at the allowed pace.
     async fn connect_again(&mut self) -> Result<Result<Wire, Fault>, LocalFault> {
-        tokio::time::sleep(self.prober.settings.pause).await;
-        if self.time_left().is_zero() {
+        let pause = self.prober.settings.pause;
+        if self.time_left() > pause {
+            tokio::time::sleep(pause).await;
+        } else {
             return Ok(Err(Fault::new(Status::IoTimeout, "the time allowed ended before another connection")));
         }
         let waiting = Instant::now();
@@ -226,8 +228,7 @@ impl Dialogue<'_> {
 
     /// Whether the host has said what the depth asks for.
     fn is_enough(&self) -> bool {
-        self.prober.settings.depth == Depth::Certificate
-            && self.seen.leaf().is_some_and(|leaf| leaf.machine_name().is_some())
+        self.prober.settings.depth == Depth::Certificate && self.seen.leaf().is_some_and(Certificate::names_a_machine)
     }
 
     /// Whether the host refused what a modern TLS library offers and has not shown its certificate. Schannel refuses by an
@@ -282,9 +283,12 @@ impl Dialogue<'_> {
     async fn agree_on_tls(&mut self, wire: &mut Wire, offer: Protocols) -> Result<Protocols, Fault> {
         let mut exchange = negotiation::Exchange::offering(offer);
         let prober = self.prober;
-        match self.within_step(exchange.run(wire, prober.settings.cookie.as_str())).await? {
-            Agreed::On(protocol) if protocol.starts_tls() => Ok(protocol),
-            _ => Err(Fault::new(Status::ProtocolError, "the server does not select TLS again")),
+        let agreed = self.within_step(exchange.run(wire, prober.settings.cookie.as_str())).await?;
+        let before = self.seen.x224.as_ref().and_then(|x224| x224.selected_protocol.as_ref());
+        match agreed {
+            // What is read is added to the record of the first answer, and must belong to it.
+            Agreed::On(protocol) if before == exchange.facts.selected_protocol.as_ref() => Ok(protocol),
+            _ => Err(Fault::new(Status::ProtocolError, "the server does not select the same protocol again")),
         }
     }
 

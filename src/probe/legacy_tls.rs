@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use openssl::error::ErrorStack;
 use openssl::ssl::{ErrorCode, Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion};
 
+use super::clear_flight::{facts, malformed, replace};
 use super::wire::{CHUNK, Fault, Wire};
-use crate::observe::{Anomaly, KeyPossession, Observation, Status, Tls, Via};
+use crate::observe::{Anomaly, KeyPossession, Observation, Status, Via};
 use crate::proto::tls_flight::FlightReader;
 
 /// One TLS connection.
@@ -18,6 +19,7 @@ pub(super) struct Session {
     stream: SslStream<Pipe>,
     reader: FlightReader,
     received: Option<Timestamp>,
+    client_random: [u8; 32],
 }
 
 impl Session {
@@ -26,13 +28,14 @@ impl Session {
         let mut ssl = context().and_then(|context| Ssl::new(&context)).map_err(unusable)?;
         ssl.set_connect_state();
         let stream = SslStream::new(ssl, Pipe::default()).map_err(unusable)?;
-        Ok(Self { stream, reader: FlightReader::new(), received: None })
+        Ok(Self { stream, reader: FlightReader::new(), received: None, client_random: [0; 32] })
     }
 
     /// Speaks until the handshake is complete.
     pub(super) async fn handshake(&mut self, wire: &mut Wire) -> Result<(), Fault> {
         loop {
             let result = self.stream.do_handshake();
+            self.stream.ssl().client_random(&mut self.client_random);
             self.flush(wire).await?;
             match result {
                 Ok(()) => return Ok(()),
@@ -46,24 +49,24 @@ impl Session {
         }
     }
 
-    /// Adds what the handshake has shown to what the one before it has shown.
+    /// Puts what the handshake has shown in the place of what the one before it has shown.
     pub(super) fn read_into(&mut self, seen: &mut Observation) {
-        let is_complete = self.stream.ssl().is_init_finished();
         let flight = std::mem::take(&mut self.reader).finish();
-        let tls = seen.tls.get_or_insert_default();
-        if let Some(hello) = &flight.server_hello {
-            // Facts of two answers do not mix.
-            let via = if is_complete { Via::Handshake } else { Via::ClearFlight };
-            *tls = Tls { alert: tls.alert.take(), via: Some(via), ..Tls::default() };
-            tls.read_server_hello(hello, &client_hello_id(), self.received.unwrap_or(seen.seen_at));
+        let now = self.received.unwrap_or(seen.seen_at);
+        replace(&mut seen.tls, facts(&flight, &client_hello_id(), &self.client_random, now));
+        let Some(tls) = &mut seen.tls else { return };
+        if self.stream.ssl().is_init_finished() {
+            // The handshake that an alert ended is no longer the one that is told of.
+            (tls.via, tls.alert) = (Some(Via::Handshake), None);
+            if !tls.certificates.is_empty() {
+                // Either its signature was checked, or it decrypted what was sent to its key.
+                tls.key_possession = KeyPossession::Proven;
+            }
         }
-        tls.read_flight(&flight);
-        if is_complete && !tls.certificates.is_empty() {
-            // Either its signature was checked, or it decrypted what was sent to its key.
-            tls.key_possession = KeyPossession::Proven;
-        }
-        let is_malformed = tls.certificates.iter().any(|certificate| certificate.parse_error.is_some());
-        seen.note(is_malformed.then_some(Anomaly::CertificateMalformed));
+        let malformed = malformed(&tls.certificates);
+        seen.note(malformed);
+        // Whether something was offered is asked of another hello there.
+        seen.note(flight.anomalies.into_iter().filter(|anomaly| *anomaly != Anomaly::TlsNotOffered));
     }
 
     pub(super) async fn send(&mut self, wire: &mut Wire, message: &[u8]) -> Result<(), Fault> {
@@ -114,7 +117,7 @@ impl Session {
 
     /// Takes what has come. Returns `false` when the host has closed.
     async fn fetch(&mut self, wire: &mut Wire) -> Result<bool, Fault> {
-        let Self { stream, reader, received } = self;
+        let Self { stream, reader, received, .. } = self;
         let incoming = &mut stream.get_mut().incoming;
         let count = wire
             .read(CHUNK, |bytes| {
@@ -135,8 +138,8 @@ fn context() -> Result<SslContext, ErrorStack> {
     context.set_min_proto_version(Some(SslVersion::TLS1))?;
     // TLS 1.3 is for rustls, which has failed.
     context.set_max_proto_version(Some(SslVersion::TLS1_2))?;
-    // Old hosts do not know RFC 5746; nothing is renegotiated here.
-    context.set_options(SslOptions::ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
+    // Old hosts do not know RFC 5746, and OpenSSL would refuse them; that nothing is renegotiated makes up for it.
+    context.set_options(SslOptions::ALLOW_UNSAFE_LEGACY_RENEGOTIATION | SslOptions::NO_RENEGOTIATION);
     context.set_cipher_list("ALL:!aNULL:@SECLEVEL=0")?;
     Ok(context.build())
 }

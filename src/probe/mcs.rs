@@ -1,6 +1,7 @@
 //! The MCS step of hosts without NLA: one Connect Initial, one answer, and no more.
 
 use super::channel::Channel;
+use super::clear_flight::malformed;
 use super::wire::Fault;
 use crate::observe::{Anomaly, Mcs, Observation, Status};
 use crate::proto::mcs::{self, Answer, ConnectInitial, MAX_ANSWER};
@@ -55,9 +56,7 @@ impl Exchange {
         };
         let (answer, anomalies) = mcs::decode_answer(packet);
         let mcs = Mcs::from_answer(&answer, packet);
-        if mcs.certificates.iter().any(|certificate| certificate.parse_error.is_some()) {
-            seen.note([Anomaly::CertificateMalformed]);
-        }
+        seen.note(malformed(&mcs.certificates));
         seen.note(anomalies);
         seen.mcs = Some(mcs);
         match answer {

@@ -46,8 +46,8 @@ pub(super) fn check(certificate: &[u8], scheme: u16, message: &[u8], signature: 
 /// Whether the signature fits; `None` where that cannot be said.
 fn verify(key: &PublicKey<'_>, scheme: u16, message: &[u8], signature: &[u8]) -> Option<bool> {
     let [hash_or_family, kind] = scheme.to_be_bytes();
-    let is_rsa = matches!((hash_or_family, kind), (0x08, 0x04..=0x06) | (0x02..=0x06, 0x01));
-    let is_ecdsa = matches!((hash_or_family, kind), (0x02..=0x06, 0x03));
+    let is_rsa = matches!((hash_or_family, kind), (0x08, 0x04..=0x06) | (0x01..=0x06, 0x01));
+    let is_ecdsa = matches!((hash_or_family, kind), (0x01..=0x06, 0x03));
     let with = |algorithm| UnparsedPublicKey::new(algorithm, key.key).verify(message, signature).is_ok();
     if key.algorithm.starts_with(RSA_ENCRYPTION) {
         // A signature of another family cannot have been made with this key.
@@ -163,6 +163,12 @@ mod tests {
             KeyPossession::Failed,
             "leading zeros are no excuse"
         );
+        for scheme in [0x0101, 0x0301] {
+            let key = tlv(0x30, &[tlv(0x02, &usual), tlv(0x02, &[1, 0, 1])].concat());
+            let certificate = certificate(&[RSA_ENCRYPTION, &[5, 0]].concat(), &key);
+            let checked = check(&certificate, scheme, b"message", &[0; 256]);
+            assert_eq!(checked, KeyPossession::Unsupported, "ring knows neither MD5 nor SHA-224");
+        }
         for (modulus, exponent) in
             [(&usual[..64], &[1, 0, 1][..]), (&usual, &[1]), (&usual, &[]), (&[], &[3]), (&[0xFE; 256], &[3])]
         {

@@ -19,12 +19,11 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, InvalidMessage, SignatureScheme};
 
-use super::Depth;
-use super::clear_flight::key_possession;
-use super::possession;
+use super::clear_flight::{facts, malformed};
 use super::wire::{CHUNK, Fault, Wire};
+use super::{Depth, possession};
 use crate::observe::{Anomaly, Certificate, KeyPossession, Status, Tls, Via};
-use crate::proto::tls_flight::{FlightReader, State};
+use crate::proto::tls_flight::{Flight, FlightReader, State};
 use crate::proto::x509::MAX_CHAIN;
 
 /// Names what rustls offers. JA3S values compare only under equal names, so it is raised whenever the contents change,
@@ -140,28 +139,24 @@ impl Session {
     pub(super) fn facts(&mut self) -> (Tls, Vec<Anomaly>) {
         let (flight, answered) = (std::mem::take(&mut self.watch.reader).finish(), self.watch.answered);
         let seen = self.observer.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut tls = Tls { alert: self.alert.clone(), ..Tls::default() };
-        if let Some((hello, now)) = flight.server_hello.as_ref().zip(answered) {
+        let now = answered.unwrap_or_else(Timestamp::now);
+        let mut tls = facts(&flight, CLIENT_HELLO_ID, &self.watch.client_random, now);
+        // Otherwise the handshake ended before rustls asked about the chain, which may have come in clear all the same.
+        if !seen.chain.is_empty() {
             tls.via = Some(Via::Handshake);
-            tls.read_server_hello(hello, CLIENT_HELLO_ID, now);
-        }
-        if seen.chain.is_empty() {
-            // The handshake ended before rustls asked about the chain, which may have come in clear all the same.
-            tls.read_flight(&flight);
-            if !tls.certificates.is_empty() {
-                tls.via = Some(Via::ClearFlight);
-                tls.key_possession = key_possession(&flight, &self.watch.client_random);
-            }
-        } else {
             tls.certificates = seen.chain.iter().map(|der| Certificate::from_der(der)).collect();
             tls.key_possession = seen.possession;
         }
-        let group = self.connection.negotiated_key_exchange_group();
-        tls.key_exchange_group =
-            tls.key_exchange_group.or_else(|| group.map(|group| format!("{:?}", group.name()).to_lowercase()));
-        let is_malformed = tls.certificates.iter().any(|certificate| certificate.parse_error.is_some());
-        let anomalies = [(is_malformed, Anomaly::CertificateMalformed), (seen.is_cut, Anomaly::ChainTooLong)];
-        (tls, anomalies.into_iter().filter(|(is_met, _)| *is_met).map(|(_, anomaly)| anomaly).collect())
+        if let Some(group) = self.connection.negotiated_key_exchange_group() {
+            tls.key_exchange_group = Some(format!("{:?}", group.name()).to_lowercase());
+        }
+        tls.alert = self.alert.clone().or(tls.alert);
+        // Whether something was offered is asked of the wide hello there.
+        let mut anomalies = flight.anomalies;
+        anomalies.retain(|anomaly| *anomaly != Anomaly::TlsNotOffered);
+        anomalies.extend(malformed(&tls.certificates));
+        anomalies.extend(seen.is_cut.then_some(Anomaly::ChainTooLong));
+        (tls, anomalies)
     }
 
     async fn flush(&mut self, wire: &mut Wire) -> Result<(), Fault> {
@@ -195,11 +190,30 @@ impl Session {
             Ok(is_open) if is_open || !self.connection.is_handshaking() => Ok(is_open),
             Ok(_closed) => Err(Fault::closed()),
             Err(error) => {
+                self.read_on(wire).await?;
                 // rustls has prepared the alert that tells the host what is wrong; whether it arrives is not our matter.
                 let _best_effort = self.flush(wire).await;
                 Err(self.fault(&error))
             }
         }
+    }
+
+    /// Reads the rest of a flight that rustls wants no more of: what the host chose in clear is told in full, in whatever
+    /// pieces it came.
+    async fn read_on(&mut self, wire: &mut Wire) -> Result<(), Fault> {
+        let reader = &mut self.watch.reader;
+        while reader.state() == State::NeedMore && reader.flight().server_hello.is_some() {
+            let count = wire
+                .read(CHUNK, |bytes| {
+                    reader.feed(bytes);
+                    bytes.len()
+                })
+                .await?;
+            if count == 0 {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn fault(&mut self, error: &Error) -> Fault {
@@ -214,6 +228,9 @@ impl Session {
         }
     }
 }
+
+/// What is held back from rustls at most: it reads no longer message (64 KiB) anyway.
+const LONGEST_HELD: usize = 64 * 1024;
 
 /// Reads along while the handshake is in clear.
 struct Watch {
@@ -251,11 +268,11 @@ impl Watch {
         let Some(mut held) = self.held.take() else { return give(bytes) };
         held.extend_from_slice(bytes);
         match state {
-            State::NeedMore if !bytes.is_empty() => {
+            State::NeedMore if !bytes.is_empty() && held.len() <= LONGEST_HELD => {
                 self.held = Some(held);
                 Ok(true)
             }
-            State::Done if names_a_host(&self.reader) => {
+            State::Done if self.is_sound() && self.names_a_machine() => {
                 self.is_enough = true;
                 Ok(true)
             }
@@ -266,11 +283,21 @@ impl Watch {
             }
         }
     }
-}
 
-fn names_a_host(reader: &FlightReader) -> bool {
-    let leaf = reader.flight().certificates.first();
-    leaf.is_some_and(|der| Certificate::from_der(der).machine_name().is_some())
+    /// Whether the host chose what was offered, so that the handshake could go on from here.
+    fn is_sound(&self) -> bool {
+        let Flight { server_hello, anomalies, .. } = self.reader.flight();
+        let is_choice = server_hello.as_ref().is_some_and(|hello| {
+            let suites = &default_provider().cipher_suites;
+            hello.version == 0x0303 && suites.iter().any(|suite| u16::from(suite.suite()) == hello.cipher_suite)
+        });
+        is_choice && anomalies.iter().all(|anomaly| matches!(anomaly, Anomaly::TlsNotOffered | Anomaly::ChainTooLong))
+    }
+
+    fn names_a_machine(&self) -> bool {
+        let leaf = self.reader.flight().certificates.first();
+        leaf.is_some_and(|der| Certificate::from_der(der).names_a_machine())
+    }
 }
 
 /// Hands all bytes to rustls and takes out what it decrypts, at once, since its own buffer is small.
@@ -278,7 +305,7 @@ fn names_a_host(reader: &FlightReader) -> bool {
 fn process(connection: &mut ClientConnection, mut bytes: &[u8], plaintext: &mut Vec<u8>) -> Result<bool, Error> {
     let is_open = !bytes.is_empty();
     while !bytes.is_empty() {
-        // Reading from a slice cannot fail but for a full buffer, which processing empties.
+        // Reading from a slice cannot fail but for a full buffer: of records that make up no message.
         let taken = connection.read_tls(&mut bytes).map_err(|error| Error::General(error.to_string()))?;
         let state = connection.process_new_packets();
         // WouldBlock only says that there is no more for now; what was decrypted before an error is there all the same.

@@ -31,7 +31,7 @@ pub enum Anomaly {
     ProtocolUnknown,
     /// A TLS-based protocol was selected, but what followed is not TLS.
     NotTls,
-    /// A handshake message above 65,535 bytes (through the TLS library) or 256 KiB (in clear), which is not read.
+    /// A handshake message above 65,535 bytes (through the TLS library) or 128 KiB (in clear), which is not read.
     TlsMessageTooLarge,
     /// A TLS record in clear is empty or longer than 16,384 bytes (RFC 5246, 6.2.1).
     TlsRecordLength,

@@ -126,11 +126,19 @@ fn decode(packet: &[u8], anomalies: &mut Vec<Anomaly>) -> Option<Answer> {
 
 /// Whether the user data was reached and has the length that it says.
 fn decode_response(mut content: &[u8], response: &mut ConnectResponse, anomalies: &mut Vec<Anomaly>) -> Option<bool> {
-    response.result = Some(*der::read_tagged(&mut content, ENUMERATED)?.content.first()?);
+    let result = der::read_tagged(&mut content, ENUMERATED)?.content;
+    response.result = Some(*result.last()?);
+    if result.len() > 1 {
+        anomalies.push(Anomaly::McsMalformed);
+    }
     let _called_connect_id = der::read_tagged(&mut content, INTEGER)?;
     let _domain_parameters = der::read_tagged(&mut content, SEQUENCE)?;
     let (user_data, is_length_true) = der::read_cut(&mut content, OCTET_STRING)?;
     response.server_data = gcc::decode_create_response(user_data, anomalies);
+    // Core data is the one block that every server sends which accepts (MS-RDPBCGR 2.2.1.4).
+    if response.result == Some(0) && response.server_data.core.is_none() {
+        anomalies.push(Anomaly::GccMalformed);
+    }
     Some(is_length_true)
 }
 

@@ -97,7 +97,7 @@ fn the_golden_response_is_read_in_full() {
     assert_eq!((core.client_requested_protocols, core.early_capability_flags), (Some(1), Some(3)));
     let security = data.security.unwrap();
     assert_eq!((security.encryption_method, security.encryption_level, security.random), (2, 3, vec![5; 32]));
-    let expected = Kind::X509 { chain: vec![b"leaf".to_vec()] };
+    let expected = Kind::X509 { chain: vec![b"leaf".to_vec()], is_whole: true };
     assert_eq!(security.certificate.unwrap().kind, expected);
 }
 
@@ -157,7 +157,7 @@ fn every_truncation_is_named_and_keeps_what_was_whole() {
     let security = kept.server_data.security.unwrap();
     assert_eq!(
         security.certificate.unwrap().kind,
-        Kind::X509 { chain: vec![b"leaf".to_vec()] },
+        Kind::X509 { chain: vec![b"leaf".to_vec()], is_whole: true },
         "only padding is missing"
     );
 }

@@ -36,6 +36,8 @@ pub enum Kind {
     X509 {
         /// The chain in DER.
         chain: Vec<Vec<u8>>,
+        /// Whether it is as long as it says: of a chain that breaks off, nobody knows which certificate is the server's.
+        is_whole: bool,
     },
     /// Neither, or broken off before that can be said.
     Unread,
@@ -116,13 +118,14 @@ fn x509_chain(reader: &mut Reader<'_>, anomalies: &mut Vec<Anomaly>) -> (Kind, b
         let Some(certificate) = length.and_then(|length| reader.bytes(length)) else { break };
         chain.push(certificate);
     }
-    let is_whole = count > 0 && usize::try_from(count).is_ok_and(|count| count == chain.len());
+    let is_counted = count > 0 && usize::try_from(count).is_ok_and(|count| count == chain.len());
+    let is_whole = is_counted && chain.iter().all(|certificate| !certificate.is_empty());
     let kept = chain.split_off(chain.len().saturating_sub(MAX_CHAIN));
     if !chain.is_empty() {
         anomalies.push(Anomaly::ChainTooLong);
     }
     // Padding of 8 + 4 * count octets follows.
-    (Kind::X509 { chain: kept.into_iter().map(<[u8]>::to_vec).collect() }, is_whole)
+    (Kind::X509 { chain: kept.into_iter().map(<[u8]>::to_vec).collect(), is_whole }, is_whole)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ fn chain(certificates: &[&[u8]]) -> Vec<u8> {
 
 fn kept(certificate: &RdpCertificate) -> &[Vec<u8>] {
     match &certificate.kind {
-        Kind::X509 { chain } => chain,
+        Kind::X509 { chain, .. } => chain,
         other => panic!("{other:?} is no chain"),
     }
 }

@@ -34,6 +34,8 @@ pub struct ServerHello {
     pub compression_method: u8,
     /// `extensions`, in the server's order.
     pub extensions: Vec<Extension>,
+    /// Whether the list of extensions is all that it says, so that a fingerprint can be made of it.
+    pub is_whole: bool,
     /// The whole handshake message as it was sent, header included.
     pub raw: Vec<u8>,
 }
@@ -86,7 +88,8 @@ impl ServerHello {
             anomalies.push(Anomaly::TlsMalformed);
         }
         let raw = message.to_vec();
-        Some((Self { version, random, session_id, cipher_suite, compression_method, extensions, raw }, anomalies))
+        let hello = Self { version, random, session_id, cipher_suite, compression_method, extensions, is_whole, raw };
+        Some((hello, anomalies))
     }
 
     /// The negotiated version: that of `supported_versions` where it is there, else `server_version`.
@@ -125,9 +128,12 @@ impl ServerHello {
         }
     }
 
-    /// JA3S (Salesforce).
+    /// JA3S (Salesforce); of a list of extensions that breaks off there is none.
     #[must_use]
-    pub fn ja3s(&self) -> Ja3s {
+    pub fn ja3s(&self) -> Option<Ja3s> {
+        if !self.is_whole {
+            return None;
+        }
         let mut text = format!("{},{},", self.version, self.cipher_suite);
         for (position, extension) in self.extensions.iter().enumerate() {
             let separator = if position == 0 { "" } else { "-" };
@@ -135,7 +141,7 @@ impl ServerHello {
             let _infallible = write!(text, "{separator}{}", extension.kind);
         }
         let md5 = data_encoding::HEXLOWER.encode(&Md5::digest(&text));
-        Ja3s { text, md5 }
+        Some(Ja3s { text, md5 })
     }
 }
 

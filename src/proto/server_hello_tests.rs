@@ -42,10 +42,10 @@ fn the_golden_hello_is_read_in_full() {
 #[test]
 fn ja3s_is_what_others_compute() {
     // Published for Windows in TLS 1.2.
-    let ja3s = decode(&golden()).0.ja3s();
+    let ja3s = decode(&golden()).0.ja3s().unwrap();
     assert_eq!((&*ja3s.text, &*ja3s.md5), ("771,49200,23-65281", "ae4edc6faf64d08308082ad26be60767"));
     let (bare, anomalies) = decode(&message(0x0301, [1; 32], &[], 0x002F, &[]));
-    assert_eq!((bare.ja3s().text.as_str(), anomalies), ("769,47,", vec![]));
+    assert_eq!((bare.ja3s().unwrap().text.as_str(), anomalies), ("769,47,", vec![]));
 }
 
 #[test]
@@ -58,6 +58,7 @@ fn every_truncation_keeps_what_was_whole() {
         let Some((hello, anomalies)) = decoded else { continue };
         assert_eq!(anomalies.is_empty(), end == 74, "cut at {end}: a hello without extensions is a hello");
         assert_eq!(hello.extensions.len(), usize::from(end >= 80), "cut at {end}");
+        assert_eq!(hello.ja3s().is_some(), end == 74, "cut at {end}: half of the extensions make a false JA3S");
     }
 }
 

@@ -12,8 +12,9 @@ use super::tls_names::{self, GROUPS};
 use super::tls_record::{Message, Messages, Next, Records, TooLarge, content};
 use super::x509::MAX_CHAIN;
 
-/// The longest flight that is read, in bytes, and the longest message in it.
-pub const MAX_LENGTH: usize = 256 * 1024;
+/// The longest flight that is read, in bytes, and the longest message in it. Real ones take up to 16 KiB; of this, thousands
+/// can be under way at once.
+pub const MAX_LENGTH: usize = 128 * 1024;
 /// Alerts that are kept; a host that sends more has said what it had to say.
 const MAX_ALERTS: usize = 16;
 

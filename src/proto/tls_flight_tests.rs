@@ -304,7 +304,7 @@ fn a_certificate_message_of_16_megabytes_is_refused_at_its_header() {
     assert_eq!((state, flight.anomalies), (State::Ended(Ending::TooLong), vec![Anomaly::TlsMessageTooLarge]));
     assert!(flight.server_hello.is_some());
     // The length by itself is allowed; the bytes that would fill it are too many.
-    let large = [kind::CERTIFICATE, 4, 0, 0, 3, 0xFF, 0xFD, 0, 0, 2, 7, 7].to_vec();
+    let large = [kind::CERTIFICATE, 2, 0, 0, 1, 0xFF, 0xFD, 0, 0, 2, 7, 7].to_vec();
     let stream =
         [records(0x0303, &[ecdhe()[0].clone(), large], 1 << 14), records(0x0303, &[vec![0; MAX_LENGTH]], 1 << 14)]
             .concat();

@@ -417,10 +417,12 @@ fn depth_certificate_stops_when_the_certificate_names_the_host() {
     // An old host shows it on the second connection, as always.
     let (seen, journal) = probe_with(only(patient()), old(LegacyTls::tls10_rsa()));
     assert_eq!((journal.connections, seen.computer_name()), (2, Some(NAME)));
-    // A certificate that names nobody is not enough, nor is a key without a certificate.
-    let nameless = Host::windows(NAME, 17763).certificate(Certificate::windows(" "));
-    let (seen, journal) = probe_with(only(patient()), nameless);
-    assert_eq!((seen.stage, journal.dialogues[0].stage), (Stage::Credssp, Until::Challenged), "{seen:#?}");
+    // A certificate that names no machine is not enough, nor is a key without a certificate.
+    for name in [" ", "*.example.com", ".example.com"] {
+        let nameless = Host::windows(NAME, 17763).certificate(Certificate::windows(name));
+        let (seen, journal) = probe_with(only(patient()), nameless);
+        assert_eq!((seen.stage, journal.dialogues[0].stage), (Stage::Credssp, Until::Challenged), "{seen:#?}");
+    }
     let (seen, _) = probe_with(only(patient()), Host::windows(NAME, 7601).classic(true));
     assert_eq!((seen.stage, seen.status), (Stage::Mcs, Status::Success));
 }

@@ -7,10 +7,13 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod calibration;
 mod cli;
 mod corpus;
 mod dialogue;
+mod families;
 mod fingerprints;
+mod flights;
 mod guest;
 mod hostile;
 mod import;

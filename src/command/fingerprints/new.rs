@@ -52,8 +52,14 @@ pub(super) fn run(flags: &NewFlags) -> Result<Exit, Failure> {
     }
     let name = flags.from.display().to_string();
     let (observations, skipped) = read(flags, &name)?;
-    let request =
-        DraftRequest { computer_name: flags.name.clone(), id: flags.id.clone(), class, source: flags.source.clone() };
+    let request = DraftRequest {
+        computer_name: flags.name.clone(),
+        id: flags.id.clone(),
+        class,
+        source: flags.source.clone(),
+        description: None,
+        certificates: Vec::new(),
+    };
     let set = FingerprintSet::embedded().map_err(Failure::own_fault)?;
     let text = draft(&request, &observations, &set).map_err(|error| Failure::usage(format!("`{name}`: {error}")))?;
     let is_known = |id: &&str| text.contains(&format!("\"{id}\""));

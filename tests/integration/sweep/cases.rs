@@ -147,7 +147,7 @@ fn a_customers_letters_are_written_after_a_second_look_and_name_nobody_else() {
         "{again:?}"
     );
     assert_eq!(world.write(&["1", "--replace"]).code, Some(0));
-    assert!(world.letters().keys().all(|name| !name.ends_with(".new")));
+    assert_eq!(world.letters().keys().filter(|name| name.contains(".new")).count(), 0);
 }
 
 #[cfg(feature = "xarf")]
@@ -227,6 +227,11 @@ fn what_is_silenced_has_no_case_and_no_letter() {
     assert!(held.stderr.contains("a rule holds it back: ") && held.stderr.contains(": known (me)"), "{held:?}");
 }
 
+#[track_caller]
+fn refused(ran: &Ran, message: &str) {
+    assert!(ran.code == Some(2) && ran.stdout.is_empty() && ran.stderr.contains(message), "{ran:?}");
+}
+
 #[test]
 fn what_cannot_be_right_is_refused_before_a_packet() {
     let world = World::new(43);
@@ -235,10 +240,6 @@ fn what_cannot_be_right_is_refused_before_a_packet() {
     world.customers("NET.0/24,alice,,es,,,\n");
     world.cases(&["list"]);
     world.cases(&["recheck", "1"]);
-    #[track_caller]
-    fn refused(ran: &Ran, message: &str) {
-        assert!(ran.code == Some(2) && ran.stdout.is_empty() && ran.stderr.contains(message), "{ran:?}");
-    }
     refused(
         &world.write(&[]),
         "line 2 of the customers file asks for letters in `es`, and there are templates in de, en, fr only",

@@ -36,6 +36,8 @@ pub enum Persona {
     PanelB,
     /// A clone of an image that nobody reported, with the image's certificate.
     UnknownImage,
+    /// The same with a third image, and with clocks that are synchronised.
+    UnknownSynchronised,
     /// A clone of another image that nobody reported, each with its own certificate and the clock of one wrong time zone.
     UnknownOwn,
     /// A FreeRDP server.
@@ -56,7 +58,7 @@ pub enum Persona {
 }
 
 /// How many of 1000 addresses have each persona.
-pub const SHARES: [(Persona, u64); 20] = [
+pub const SHARES: [(Persona, u64); 21] = [
     (Persona::Closed, 380),
     (Persona::Generated, 220),
     (Persona::Human, 90),
@@ -68,7 +70,8 @@ pub const SHARES: [(Persona, u64); 20] = [
     (Persona::RedVdsOwn, 18),
     (Persona::PanelA, 25),
     (Persona::PanelB, 15),
-    (Persona::UnknownImage, 10),
+    (Persona::UnknownImage, 5),
+    (Persona::UnknownSynchronised, 5),
     (Persona::UnknownOwn, 10),
     (Persona::FreeRdp, 10),
     (Persona::FreeRdpRenamed, 1),
@@ -209,6 +212,7 @@ pub fn truth(seed: u64, address: Ipv4Addr) -> Truth {
         }
         Persona::RedVdsImage => truth.image(REDVDS, 20348, 0),
         Persona::UnknownImage => truth.image(&unknown(seed, 1), 20348, 1),
+        Persona::UnknownSynchronised => truth.image(&unknown(seed, 3), 20348, 2),
         // The image's certificate ran out 100 days ago, and every clone that ran then made its own within six hours.
         Persona::RedVdsOwn => truth.clone_of(REDVDS, 20348, own(REDVDS).not_before(today() - 101 * DAY + second / 4)),
         Persona::UnknownOwn => {
@@ -234,6 +238,7 @@ pub fn truth(seed: u64, address: Ipv4Addr) -> Truth {
         truth.skew_ms = Some(match persona {
             Persona::RedVdsImage | Persona::RedVdsOwn | Persona::UnknownImage => drift,
             Persona::UnknownOwn => WRONG_ZONE_MS + drift / 30,
+            Persona::UnknownSynchronised => 0,
             _ => drift / 60,
         });
     }
@@ -264,7 +269,8 @@ impl Truth {
     }
 }
 
-/// The computer name of an image that nobody reported: 1 for [`Persona::UnknownImage`], 2 for [`Persona::UnknownOwn`].
+/// The computer name of an image that nobody reported: 1 for [`Persona::UnknownImage`], 2 for [`Persona::UnknownOwn`],
+/// 3 for [`Persona::UnknownSynchronised`].
 #[must_use]
 pub fn unknown(seed: u64, family: u32) -> String {
     format!("WIN-{}", generated(!seed, Ipv4Addr::from_bits(family), 11))

@@ -66,8 +66,9 @@ fn ready(
         max_age: SignedDuration::from_hours(24),
         now: at(NOW),
     };
-    let look = look.as_ref().map(|(time, seen)| (at(time), seen.as_ref()));
-    let (_, owner) = rules.ready(case, look).map_err(|held| held.to_string())?;
+    let look: Option<(Timestamp, Option<Observation>)> = look.map(|(time, seen)| (at(time), seen));
+    let (_, owner) =
+        rules.ready(case, look.as_ref().map(|(time, seen)| (*time, seen.as_ref()))).map_err(|held| held.to_string())?;
     Ok(owner.customer_id.to_owned())
 }
 

@@ -4,6 +4,7 @@
 //! `ARCHITECTURE.md` shows the rooms of the house; each module imports only from those below it.
 
 pub mod alert;
+pub mod cases;
 pub mod change;
 pub mod command;
 pub mod config;

@@ -1,5 +1,6 @@
 //! The commands: one file each, with its flags and its run. Nothing outside this folder knows clap.
 
+mod cases;
 mod exit;
 mod explain;
 mod families;
@@ -57,6 +58,11 @@ enum Command {
     Sweep(sweep::SweepFlags),
     /// Ask what the sweeps have seen: their list, one address, one fingerprint, the difference of two
     History(history::HistoryFlags),
+    /// Tell customers of findings: who is to be told what, letters and reports that are right, and what became of them
+    ///
+    /// Works on the history that sweeps leave. A letter is written only if the endpoint was looked at again within a day
+    /// and still shows the same, and only to the customer whose address it was then and is now.
+    Cases(Box<cases::CasesFlags>),
     /// Find a planted clone on loopback, so that "no findings" can be believed
     ///
     /// A small server on 127.0.0.1 plays a clone of a known image, and then an honest host. Both are probed and judged
@@ -77,6 +83,7 @@ impl Cli {
             Command::Fingerprints(flags) => fingerprints::run(&flags),
             Command::Sweep(flags) => sweep::run(&flags),
             Command::History(flags) => history::run(&flags),
+            Command::Cases(flags) => cases::run(&flags),
             Command::Selftest => selftest::run(),
         }
     }

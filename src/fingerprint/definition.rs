@@ -31,6 +31,8 @@ pub struct Fingerprint {
     pub description: String,
     /// What may fairly be said to a customer, where the class's own wording is not exact enough.
     pub wording: Option<String>,
+    /// The same in other languages, by their tags (`de`, `fr`).
+    pub wording_in: BTreeMap<String, String>,
     /// Since when the image is known.
     pub first_seen: Option<PartialDate>,
     /// When it was last reported.
@@ -91,6 +93,20 @@ impl Fingerprint {
         let source = self.sources.first().map_or_else(|| "no source given".to_owned(), ToString::to_string);
         let own = self.wording.clone();
         one_line(&own.unwrap_or_else(|| self.class.wording(&self.name, &source, self.mark())))
+    }
+
+    /// The fingerprint's own words in a language, or in English where there are none in it; `None` if those of its class
+    /// are exact enough.
+    #[must_use]
+    pub fn own_wording(&self, language: &str) -> Option<String> {
+        let translated = self.wording_in.get(language).filter(|_| language != "en");
+        translated.or(self.wording.as_ref()).map(|text| one_line(text))
+    }
+
+    /// What a host must show, in a word for templates: `name`, `certificate` or `marks`.
+    #[must_use]
+    pub fn shows(&self) -> &'static str {
+        self.mark().rsplit(' ').next().unwrap_or_default()
     }
 
     /// What a host must show, as a customer would call it.

@@ -1,5 +1,7 @@
 //! The TOML form of a fingerprint, and its compilation with complaints that name file, line and key.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -32,6 +34,8 @@ struct FingerprintToml {
     status: Status,
     description: Text,
     wording: Option<Text>,
+    #[serde(default)]
+    wording_in: BTreeMap<String, Text>,
     first_seen: Option<PartialDate>,
     last_seen: Option<Spanned<PartialDate>>,
     #[serde(default)]
@@ -125,6 +129,9 @@ fn compile(parsed: FingerprintToml, file: &str) -> Result<Fingerprint, Vec<Compl
     if id.is_empty() || !id.chars().all(is_id_character) {
         complain(id_offset, "`id` may hold only a-z, 0-9 and `-`, and must not be empty");
     }
+    if parsed.wording.is_none() && !parsed.wording_in.is_empty() {
+        complain(id_offset, "`wording_in` translates `wording`, which is missing; write it in English first");
+    }
     if let Some((first, last)) = parsed.first_seen.as_ref().zip(parsed.last_seen.as_ref())
         && first.begins_after(last.get_ref())
     {
@@ -181,6 +188,7 @@ fn compile(parsed: FingerprintToml, file: &str) -> Result<Fingerprint, Vec<Compl
         status: parsed.status,
         description: parsed.description.into(),
         wording: parsed.wording.map(Into::into),
+        wording_in: parsed.wording_in.into_iter().map(|(language, text)| (language, text.into())).collect(),
         first_seen: parsed.first_seen,
         last_seen: parsed.last_seen.map(Spanned::into_inner),
         false_positives: parsed.false_positives.into_iter().map(Into::into).collect(),

@@ -262,3 +262,16 @@ fn worked_examples_of_the_page_prove_themselves() {
         assert!(errors.is_empty(), "{errors:#?}");
     }
 }
+
+#[test]
+fn own_wording_is_told_in_the_language_asked_for_or_as_it_was_written() {
+    let worded = "description = \"X.\"\nwording = \"Said.\"\nwording_in = { de = \"Gesagt.\" }";
+    let text = MINIMAL.replace("description = \"X.\"", worded);
+    let fingerprint = SourceFile { name: "my.toml".to_owned(), text: text.clone() }.compile().unwrap();
+    let told = |language| fingerprint.own_wording(language);
+    assert_eq!([told("en"), told("de"), told("fr")].map(Option::unwrap), ["Said.", "Gesagt.", "Said."]);
+    let plain = SourceFile { name: "my.toml".to_owned(), text: MINIMAL.to_owned() }.compile().unwrap();
+    assert_eq!((plain.own_wording("de"), plain.shows()), (None, "name"));
+    let untranslated = complaint(&text.replace("wording = \"Said.\"\n", ""));
+    assert!(untranslated.contains("`wording_in` translates `wording`, which is missing"), "{untranslated}");
+}

@@ -3,6 +3,7 @@
 //! Observations are facts and are written once; verdicts stand beside them, keyed by the set of fingerprints. Every method
 //! that writes does so in one transaction, with `synchronous = FULL`: what it reports as written survives the power.
 
+mod cases;
 mod commit;
 mod compare;
 mod error;
@@ -21,6 +22,7 @@ use rusqlite::{Connection, Params, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use cases::{Event, LastLook, Standing};
 pub use compare::{Conclusion, Outcome};
 pub use error::StoreError;
 pub use keep::Pruned;

@@ -201,6 +201,11 @@ fn help_and_fields_are_as_promised() {
     expect_file!["golden/help-explain.txt"].assert_eq(&run(&["explain", "--help"]).stdout);
     expect_file!["golden/help-sweep.txt"].assert_eq(&run(&["sweep", "--help"]).stdout);
     expect_file!["golden/help-history.txt"].assert_eq(&run(&["history", "--help"]).stdout);
+    for action in ["list", "write", "recheck", "false-positive"] {
+        let help = run(&["cases", action, "--help"]).stdout;
+        expect_file![format!("golden/help-cases-{action}.txt")].assert_eq(&help);
+    }
+    expect_file!["golden/help-cases.txt"].assert_eq(&run(&["cases", "--help"]).stdout);
     expect_file!["golden/help-selftest.txt"].assert_eq(&run(&["selftest", "--help"]).stdout);
     expect_file!["golden/list-fields.txt"].assert_eq(&run(&["scan", "--list-fields"]).stdout);
 }

@@ -18,6 +18,7 @@ mod guest;
 mod hostile;
 mod import;
 mod legacy;
+mod letters;
 mod matching;
 mod output;
 mod ranges;

@@ -20,6 +20,7 @@ use crate::sweep::recorder::Shared;
 use crate::sweep::window;
 
 use prepare::Prepared;
+pub(super) use prepare::silence;
 use report::Report;
 use run::{Begun, Ended};
 

@@ -108,7 +108,8 @@ fn targets(settings: &Settings) -> Result<Targets, Failure> {
     Named::read(&settings.targets, &settings.target_files, false)?.targets(&settings.ports, scope, exclude, &order)
 }
 
-fn silence(path: &Path) -> Result<Silence, Failure> {
+/// The rules of a file.
+pub(in crate::command) fn silence(path: &Path) -> Result<Silence, Failure> {
     let name = path.display().to_string();
     let text =
         std::fs::read_to_string(path).map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;

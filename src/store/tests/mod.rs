@@ -1,5 +1,6 @@
 //! The history against files on disk.
 
+mod cases;
 mod files;
 mod growth;
 mod looks;

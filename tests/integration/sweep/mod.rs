@@ -1,6 +1,7 @@
 //! `rdprint sweep` and `rdprint history` from outside, on a small world whose population changes.
 
 mod alerts;
+mod cases;
 mod changes;
 mod settings;
 mod stops;

@@ -1,0 +1,146 @@
+//! What every action on cases needs: the history, the fingerprints, the rules, the customers.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::super::sweep::silence;
+use super::super::{Failure, fingerprints};
+use super::SiteFlags;
+use crate::cases::{Binding, Case, Customers, Finding, group, identity, told};
+use crate::change::{Look, Shown, Verdict};
+use crate::fingerprint::{FingerprintSet, Match};
+use crate::silence::{Rule, Silence};
+use crate::store::{Standing, Store, StoreError};
+use crate::sweep::settings::Settings;
+use crate::visible::visible;
+
+/// How many findings without a customer are named.
+const NAMED: usize = 20;
+
+/// What went wrong in the history, by whose fault.
+pub(super) fn trouble(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Sqlite { .. } | StoreError::Io { .. } => Failure::own_fault(error),
+        _ => Failure::usage(error),
+    }
+}
+
+/// The history with what it is judged by.
+pub(super) struct Site {
+    pub(super) store: Store,
+    pub(super) set: FingerprintSet,
+    pub(super) silence: Silence,
+    pub(super) settings: Option<Settings>,
+    customers: Option<PathBuf>,
+}
+
+impl Site {
+    pub(super) fn open(flags: &SiteFlags) -> Result<Self, Failure> {
+        let settings = flags.config.as_deref().map(Settings::load).transpose().map_err(Failure::usage)?;
+        let configured = settings.as_ref();
+        let own: Vec<PathBuf> = configured
+            .into_iter()
+            .flat_map(|settings| &settings.fingerprints)
+            .chain(&flags.fingerprints)
+            .cloned()
+            .collect();
+        let set = fingerprints::load(&own)?;
+        let suppress = flags.suppress.as_ref().or(configured.and_then(|settings| settings.suppress.as_ref()));
+        let silence = suppress.map_or(Ok(Silence::default()), |path| silence(path))?;
+        let history = flags.history.as_ref().or(configured.map(|settings| &settings.history));
+        let history = history.map_or(Path::new("history.db"), PathBuf::as_path);
+        let store = Store::open_existing(history).map_err(Failure::usage)?;
+        Ok(Self { store, set, silence, settings, customers: flags.customers.clone() })
+    }
+
+    /// The customers, if a file of them was named.
+    pub(super) fn customers(&self) -> Result<Option<Customers>, Failure> {
+        let Some(path) = &self.customers else { return Ok(None) };
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
+        Customers::read(&name, file).map(Some).map_err(Failure::usage)
+    }
+
+    /// The cases with these numbers.
+    pub(super) fn cases(&self, ids: &[i64]) -> Result<Vec<Case>, Failure> {
+        let mut seen = HashSet::new();
+        let case = |id: &i64| {
+            if !seen.insert(*id) {
+                return Err(Failure::usage(format!("case {id} is named twice; name it once")));
+            }
+            let case = self.store.case(*id).map_err(|error| trouble(&error))?;
+            case.ok_or_else(|| Failure::usage(format!("there is no case {id}; `rdprint cases list` lists them")))
+        };
+        ids.iter().map(case).collect()
+    }
+
+    /// Opens cases for what is found and has none, notes what was seen again, and names findings of nobody.
+    pub(super) fn open_cases(&mut self, customers: &Customers) -> Result<Vec<Standing>, Failure> {
+        let now = Timestamp::now();
+        self.store.judge(&self.set).map_err(|error| trouble(&error))?;
+        let standing = self.store.standing(&self.set).map_err(|error| trouble(&error))?;
+        let findings = standing.iter().filter_map(|standing| self.finding(standing, now)).collect();
+        let known = self.store.cases().map_err(|error| trouble(&error))?;
+        let grouped = group(findings, customers, &known);
+        self.store.keep_cases(&grouped, now).map_err(|error| trouble(&error))?;
+        for finding in grouped.unowned.iter().take(NAMED) {
+            let Finding { endpoint, class, last_seen, .. } = finding;
+            eprintln!("rdprint: no customer had {endpoint} when it was seen ({class}, {last_seen:.0}); it has no case");
+        }
+        if grouped.unowned.len() > NAMED {
+            eprintln!("… and {} more of this kind", grouped.unowned.len() - NAMED);
+        }
+        Ok(standing)
+    }
+
+    fn finding(&self, standing: &Standing, now: Timestamp) -> Option<Finding> {
+        let Standing { endpoint, first_seen, last_seen, shown, matches } = standing;
+        let silenced = |found: &Match| rule(&self.silence, &self.set, *endpoint, shown, found, now).is_some();
+        let Match { fingerprint_id, class, confidence, .. } = told(matches, silenced)?;
+        Some(Finding {
+            endpoint: *endpoint,
+            fingerprint_id: fingerprint_id.clone(),
+            identity: identity(self.set.get(fingerprint_id)?, shown),
+            class: *class,
+            confidence: *confidence,
+            first_seen: *first_seen,
+            last_seen: *last_seen,
+        })
+    }
+
+    /// Why a match is held back, if it is.
+    pub(super) fn silenced(&self, binding: &Binding, shown: &Shown, found: &Match, now: Timestamp) -> Option<String> {
+        let Rule { place, reason, author, .. } = rule(&self.silence, &self.set, binding.endpoint, shown, found, now)?;
+        Some(visible(&format!("{place}: {reason} ({author})")).into_owned())
+    }
+}
+
+fn rule<'a>(
+    silence: &'a Silence,
+    set: &FingerprintSet,
+    endpoint: std::net::SocketAddr,
+    shown: &Shown,
+    found: &Match,
+    now: Timestamp,
+) -> Option<&'a Rule> {
+    let Match { fingerprint_id, class, confidence, .. } = found;
+    let verdict = Verdict { fingerprint_id: fingerprint_id.clone(), class: *class, confidence: *confidence };
+    let look = Look { shown: shown.clone(), verdict: Some(verdict) };
+    let family = |id: &str| set.get(id).map(|fingerprint| fingerprint.name.clone());
+    silence.rule(endpoint, &look, family, now)
+}
+
+/// At how many addresses each fingerprint is found, borne out by more than a name.
+pub(super) fn addresses(standing: &[Standing]) -> HashMap<&str, u64> {
+    let mut places: HashMap<&str, HashSet<IpAddr>> = HashMap::new();
+    for Standing { endpoint, matches, .. } in standing {
+        for found in matches.iter().filter(|found| found.is_finding() && found.is_supported()) {
+            places.entry(&found.fingerprint_id).or_default().insert(endpoint.ip());
+        }
+    }
+    places.into_iter().map(|(id, places)| (id, places.len() as u64)).collect()
+}

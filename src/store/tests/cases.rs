@@ -1,0 +1,114 @@
+use super::*;
+use crate::cases::{Binding, Finding, Grouped, State as CaseState, identity};
+use crate::fingerprint::Match;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+const CLONE: &str = "WIN-BUNS25TD77J";
+
+/// The findings of a history as cases of one customer, those that are known told apart from new ones.
+fn grouped(store: &Store, set: &FingerprintSet) -> Grouped {
+    let known = store.cases().unwrap();
+    let mut grouped = Grouped::default();
+    for standing in store.standing(set).unwrap() {
+        let Match { fingerprint_id, class, confidence, .. } = standing.matches[0].clone();
+        let identity = identity(set.get(&fingerprint_id).unwrap(), &standing.shown);
+        let finding = Finding {
+            endpoint: standing.endpoint,
+            fingerprint_id: fingerprint_id.clone(),
+            identity: identity.clone(),
+            class,
+            confidence,
+            first_seen: standing.first_seen,
+            last_seen: standing.last_seen,
+        };
+        let binding =
+            Binding { endpoint: standing.endpoint, fingerprint_id, identity, customer_id: "alice".to_owned() };
+        match known.iter().find(|case| case.binding == binding) {
+            Some(case) => grouped.seen.push((case.id, finding)),
+            None => grouped.new.push((binding, finding)),
+        }
+    }
+    grouped
+}
+
+#[test]
+fn a_case_is_kept_with_all_that_happens_to_it() {
+    let (folder, set) = (Folder::new(), fingerprints());
+    let mut store = folder.store();
+    sweep(&mut store, &set, vec![host(1, CLONE, 1, 1000), host(2, "SRV-2", 2, 1000), host(3, CLONE, 3, 1001)]);
+    let first = grouped(&store, &set);
+    assert_eq!(first.new.len(), 2);
+    store.keep_cases(&first, at(1100)).unwrap();
+    // Two runs at the same time open one case each, not two.
+    store.keep_cases(&first, at(1101)).unwrap();
+    let cases = store.cases().unwrap();
+    assert_eq!(
+        cases.iter().map(|case| (case.id, case.state, case.opened)).collect::<Vec<_>>(),
+        [(1, CaseState::Open, at(1100)), (2, CaseState::Open, at(1100))]
+    );
+    assert_eq!(cases[0].binding.identity, format!("name {CLONE}"));
+
+    sweep(&mut store, &set, vec![host(1, CLONE, 1, 2000), host(2, "SRV-2", 2, 2000), silence(3, 2001)]);
+    let second = grouped(&store, &set);
+    assert_eq!((second.new.len(), second.seen.len()), (0, 2), "missed once is not gone");
+    store.keep_cases(&second, at(2100)).unwrap();
+    let seen: Vec<_> = store.cases().unwrap().iter().map(|case| (case.first_seen, case.last_seen)).collect();
+    assert_eq!(seen, [(at(1000), at(2000)), (at(1001), at(1001))]);
+
+    store.settle(&[1, 2], CaseState::Notified, None, at(2200)).unwrap();
+    store.settle(&[2], CaseState::FalsePositive, Some("a honeypot"), at(2300)).unwrap();
+    let unreasoned = store.settle(&[1, 2], CaseState::FalsePositive, None, at(2400));
+    assert!(unreasoned.is_err() && store.case(1).unwrap().unwrap().state == CaseState::Notified, "all or none");
+    let states: Vec<_> =
+        store.case_events(2).unwrap().into_iter().map(|event| (event.at, event.state, event.reason)).collect();
+    let reason = Some("a honeypot".to_owned());
+    assert_eq!(
+        states,
+        [
+            (at(1100), CaseState::Open, None),
+            (at(2200), CaseState::Notified, None),
+            (at(2300), CaseState::FalsePositive, reason.clone())
+        ]
+    );
+    let case = store.case(2).unwrap().unwrap();
+    assert_eq!((case.state, case.since, case.reason), (CaseState::FalsePositive, at(2300), reason));
+    assert_eq!(store.case(3).unwrap(), None);
+    // Missed for the second time: gone, and no finding any more.
+    sweep(&mut store, &set, vec![host(1, CLONE, 1, 3000), silence(3, 3001)]);
+    assert_eq!(
+        store.standing(&set).unwrap().iter().map(|standing| standing.endpoint.ip().to_string()).collect::<Vec<_>>(),
+        ["127.0.0.1"]
+    );
+}
+
+#[test]
+fn the_last_look_is_the_last_whoever_took_it() {
+    let (folder, set) = (Folder::new(), fingerprints());
+    let mut store = folder.store();
+    let place = SocketAddr::from(([127, 0, 0, 1], 3389));
+    assert_eq!(store.last_look(place).unwrap(), None);
+    sweep(&mut store, &set, vec![host(1, CLONE, 1, 1000)]);
+    let look = |store: &Store| {
+        let look = store.last_look(place).unwrap().unwrap();
+        (look.at, look.observation.map(|seen| (seen.seen_at, seen.computer_name().map(ToOwned::to_owned))))
+    };
+    let shown = |second, name: &str| (at(second), Some((at(second), Some(name.to_owned()))));
+    assert_eq!(look(&store), shown(1000, CLONE));
+    store.keep_recheck(&host(1, "SRV-1", 1, 1500)).unwrap();
+    assert_eq!(look(&store), shown(1500, "SRV-1"));
+    sweep(&mut store, &set, vec![host(1, CLONE, 1, 2000)]);
+    assert_eq!(look(&store), shown(2000, CLONE));
+    sweep(&mut store, &set, vec![silence(1, 3000)]);
+    assert_eq!(look(&store), (at(3000), None));
+    // A look that found nobody is kept as it was.
+    store.keep_recheck(&silence(1, 4000)).unwrap();
+    assert_eq!(look(&store), (at(4000), Some((at(4000), None))));
+    store.prune(at(9000)).unwrap();
+    assert_eq!(look(&store), (at(4000), Some((at(4000), None))), "looks for cases are kept for ever");
+    // Of an endpoint that no sweep has seen nothing is kept.
+    store.keep_recheck(&host(9, CLONE, 1, 1500)).unwrap();
+    assert_eq!(store.last_look(SocketAddr::from(([127, 0, 0, 9], 3389))).unwrap(), None);
+}

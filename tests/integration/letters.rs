@@ -1,0 +1,235 @@
+//! Letters as their receivers read them: each accusing class in each language, and what hostile hosts and customers' lists
+//! would put into them.
+
+use std::collections::BTreeMap;
+
+use expect_test::expect_file;
+use jiff::Timestamp;
+use rdprint::cases::{Binding, Case, Customers, Letter, Sender, State, Templates, Told, report};
+use rdprint::fingerprint::{FingerprintSet, SourceFile};
+use rdprint::observe::{Certificate, Hex, KeyPossession, Ntlm, Observation, Stage, Status, Tls, X224, X224Answer};
+use rdprint::verdict::Record;
+use simulator::{Certificate as Recipe, Key};
+
+const UNNAMED: &str = r#"
+id = "site-clone-1"
+name = "Clone 1 of our ranges"
+class = "unnamed-clone"
+status = "experimental"
+description = "Found by comparing our own sweeps."
+[[required]]
+field = "computer_name"
+equals = "WIN-7K2QF0B3M1D"
+"#;
+
+fn at(time: &str) -> Timestamp {
+    time.parse().unwrap()
+}
+
+fn fingerprints() -> FingerprintSet {
+    FingerprintSet::embedded_with([SourceFile { name: "ours.toml".to_owned(), text: UNNAMED.to_owned() }]).unwrap()
+}
+
+/// A copy of an image, with Windows' own certificate and a proven key.
+fn look(name: &str) -> Observation {
+    let mut seen = Observation::begin("192.0.2.17".parse().unwrap(), 3389, at("2026-11-22T09:10:11Z"));
+    (seen.status, seen.stage) = (Status::Success, Stage::Credssp);
+    let confirm = b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x02\x1f\x08\0\x02\0\0\0".to_vec();
+    let answer = Some(X224Answer::NegotiationResponse);
+    seen.x224 = Some(X224 { answer, raw: Some(Hex(confirm)), ..X224::default() });
+    let certificate = Recipe::windows(name).key(Key::rsa2048(3)).not_before(1_790_000_000);
+    seen.tls = Some(Tls {
+        key_possession: KeyPossession::Proven,
+        certificates: vec![Certificate::from_der(certificate.der())],
+        ..Tls::default()
+    });
+    seen.ntlm = Some(Ntlm {
+        netbios_computer_name: Some(name.to_owned()),
+        dns_computer_name: Some(name.to_owned()),
+        product_version: Some("10.0.20348".to_owned()),
+        raw: Some(Hex([&b"NTLMSSP\0\x02\0\0\0"[..], &[7; 60]].concat())),
+        ..Ntlm::default()
+    });
+    seen
+}
+
+/// Everything that a letter on this host is made of, handed to `with`.
+fn told<T>(observation: &Observation, row: &str, addresses: Option<u64>, with: impl FnOnce(&Told<'_>) -> T) -> T {
+    let set = fingerprints();
+    let record = Record::judge(observation.clone(), &set);
+    let found = record.strongest().unwrap();
+    let text = format!("prefix,customer_id,contact,language,notes\n{row}\n");
+    let customers = Customers::read("customers.csv", text.as_bytes()).unwrap();
+    let owner = customers.owner(observation.ip, observation.seen_at).unwrap();
+    let case = Case {
+        id: 12,
+        binding: Binding {
+            endpoint: (observation.ip, observation.port).into(),
+            fingerprint_id: found.fingerprint_id.clone(),
+            identity: String::new(),
+            customer_id: owner.customer_id.to_owned(),
+        },
+        class: found.class,
+        confidence: found.confidence,
+        state: State::Open,
+        since: at("2026-11-20T07:00:00Z"),
+        reason: None,
+        opened: at("2026-11-20T07:00:00Z"),
+        first_seen: at("2026-11-20T06:59:30Z"),
+        last_seen: observation.seen_at,
+    };
+    let sender = Sender::new("Example Hosting", "abuse@example.net").unwrap();
+    let now = at("2026-11-22T10:00:00Z");
+    let fingerprint = set.get(&found.fingerprint_id).unwrap();
+    with(&Told { case: &case, owner, observation, found, fingerprint, sender: &sender, addresses, now })
+}
+
+fn letter(observation: &Observation, row: &str, addresses: Option<u64>) -> Letter {
+    let templates = Templates::with(BTreeMap::new()).unwrap();
+    told(observation, row, addresses, |told| {
+        let language = templates.language(told.owner.language).unwrap();
+        templates.letter(told, language).unwrap()
+    })
+}
+
+const NAMES: [(&str, &str); 3] =
+    [("criminal-image", "WIN-BUNS25TD77J"), ("shared-range", "WIN-HM6FI4VOIEP"), ("unnamed-clone", "WIN-7K2QF0B3M1D")];
+
+#[test]
+fn each_accusing_class_in_each_language_reads_as_its_receiver_should_read_it() {
+    for (class, name) in NAMES {
+        for language in ["en", "de", "fr"] {
+            let row = format!("192.0.2.0/24,K-1042,it@customer.example,{language},a good customer");
+            let Letter { text, html } = letter(&look(name), &row, Some(31));
+            expect_file![format!("golden/letters/{class}.{language}.txt")].assert_eq(&text);
+            expect_file![format!("golden/letters/{class}.{language}.html")].assert_eq(&html);
+            for words in [&text, &html] {
+                assert!(!words.contains("a good customer"), "the desk's notes are its own");
+                let lower = words.to_lowercase();
+                for unfair in
+                    ["rented", "gemietet", "loué", "criminal customer", "krimineller kunde", "client criminel"]
+                {
+                    assert!(!lower.contains(unfair), "{unfair}");
+                }
+            }
+            assert!(
+                text.lines().all(|line| line.chars().count() <= 76
+                    || !line.contains(' ')
+                    || line.contains('=')
+                    || line.contains(':')),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn numbers_are_told_only_where_they_were_counted() {
+    let row = "192.0.2.0/24,K-1042,,en,";
+    for (_, name) in NAMES {
+        for addresses in [None, Some(1)] {
+            let Letter { text, html } = letter(&look(name), row, addresses);
+            assert!(!text.contains("addresses that we") && !html.contains("addresses that we"), "{text}");
+        }
+    }
+    let shared = letter(&look("WIN-HM6FI4VOIEP"), row, Some(31)).text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        shared.contains(
+            "This image is shared by servers at 31 addresses that we have looked at. The computer name that this server shows was reported"
+        ),
+        "{shared}"
+    );
+}
+
+#[test]
+fn reports_are_xarf() {
+    for (class, name) in NAMES {
+        let observation = look(name);
+        let report = told(&observation, "192.0.2.0/24,K-1042,,de,", Some(31), |told| {
+            let templates = Templates::with(BTreeMap::new()).unwrap();
+            report(told, &templates.wording(told, "en").unwrap(), "0123456789abcdef")
+        });
+        expect_file![format!("golden/letters/{class}.xarf.json")].assert_eq(&report);
+        assert!(!report.contains("K-1042"), "a report may be handed on, and customers are not its matter");
+    }
+}
+
+#[test]
+fn what_a_host_or_a_list_says_cannot_steer_a_letter() {
+    let mut observation = look("WIN-BUNS25TD77J");
+    let hostile = "<script>alert(1)</script>\"'&\r\nSubject: other\u{1b}[2J\u{202e}";
+    observation.ntlm.as_mut().unwrap().dns_domain_name = Some(hostile.to_owned());
+    let leaf = &mut observation.tls.as_mut().unwrap().certificates[0];
+    leaf.subject = Some(format!("CN={hostile}"));
+    let row = "192.0.2.0/24,\"<b>K&1</b>\",\"\"\"<i>x\"\"@customer.example\",en,";
+    let Letter { text, html } = letter(&observation, row, None);
+    for words in [&text, &html] {
+        assert!(!words.contains('\u{1b}') && !words.contains('\u{202e}') && !words.contains('\r'), "{words:?}");
+        assert_eq!(words.lines().filter(|line| line.starts_with("Subject: other")).count(), 0);
+    }
+    assert!(text.contains("CN=<script>alert(1)</script>\"'&\\u{d}\\u{a}Subject: other\\u{1b}[2J\\u{202e}"), "{text}");
+    for tag in ["<script", "<b>K", "<i>x"] {
+        assert!(!html.contains(tag), "{html}");
+    }
+    assert!(html.contains("&lt;b&gt;K&amp;1&lt;") && html.contains("CN=&lt;script&gt;"), "{html}");
+}
+
+#[test]
+fn a_host_that_names_somebody_elses_address_is_noticed() {
+    let text =
+        "prefix,customer_id,contact,language,notes\n192.0.2.0/24,a,,,\n198.51.100.0/24,b,,,\n2001:db8::/32,b,,,\n";
+    let customers = Customers::read("customers.csv", text.as_bytes()).unwrap();
+    for (subject, named) in [
+        ("CN=WIN-BUNS25TD77J", None),
+        ("CN=192.0.2.99", None),
+        ("CN=203.0.113.9", None),
+        ("CN=x,O=198.51.100.9:3389", Some("198.51.100.9")),
+        ("CN=[2001:db8::9]", Some("2001:db8::9")),
+    ] {
+        let mut observation = look("WIN-BUNS25TD77J");
+        observation.tls.as_mut().unwrap().certificates[0].subject = Some(subject.to_owned());
+        let found = told(&observation, "192.0.2.0/24,a,,,", None, |told| told.names_another(&customers));
+        assert_eq!(found.map(|address| address.to_string()).as_deref(), named, "{subject}");
+    }
+}
+
+#[test]
+fn templates_of_a_site_stand_in_the_place_of_the_shipped_ones() {
+    let own = |files: &[(&str, &str)]| {
+        Templates::with(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
+    };
+    let templates = own(&[("steps.en.txt", "Call {{ sender.org }}.\n")]).unwrap();
+    let text =
+        told(&look("WIN-BUNS25TD77J"), "192.0.2.0/24,a,,,", None, |told| templates.letter(told, "en").unwrap().text);
+    assert!(text.contains("\n1. Call Example Hosting.\n"), "{text}");
+    let templates = own(&[
+        ("wording.es.txt", "W"),
+        ("steps.es.txt", "S"),
+        ("letter.es.txt", "{{ wording }} {{ steps[0] }}"),
+        ("letter.es.html", "{{ customer.id }}"),
+    ])
+    .unwrap();
+    assert_eq!(
+        (templates.language("es-MX"), templates.language(""), templates.language("it")),
+        (Some("es"), Some("en"), None)
+    );
+    let refused = |files: &[(&str, &str)]| own(files).unwrap_err().to_string();
+    assert!(refused(&[("steps.es.txt", "S")]).contains("the language `es` lacks `wording.es.txt`"));
+    assert!(refused(&[("brief.de.txt", "S")]).contains("`brief.de.txt` is no name of a template"));
+    assert!(refused(&[("steps.en.txt", "\n{% if %}")]).contains("template steps.en.txt:2: syntax error"));
+    let templates = own(&[("steps.en.txt", "a\n{{ customer.name }}\n")]).unwrap();
+    let error =
+        told(&look("WIN-BUNS25TD77J"), "192.0.2.0/24,a,,,", None, |told| templates.letter(told, "en").unwrap_err());
+    assert!(error.to_string().contains("template steps.en.txt:2: undefined value"), "{error}");
+}
+
+#[test]
+fn a_sender_must_be_one_whom_an_answer_reaches() {
+    for contact in
+        ["abuse", "a@b", "a b@example.net", "@example.net", "a@-x.net", "a@example..net", "a@example.net\nBcc: x"]
+    {
+        assert!(Sender::new("Org", contact).is_err(), "{contact}");
+    }
+    assert!(Sender::new(" ", "a@example.net").is_err() && Sender::new("O\u{202e}", "a@example.net").is_err());
+    assert!(Sender::new("Org", "abuse+rdp@example.co.uk").is_ok());
+}

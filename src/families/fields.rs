@@ -21,7 +21,7 @@ pub static FAMILY_FIELDS: &[FamilyField] = &[
         "names the family in every run that finds it by the same foremost link: a name in lower case, or `certificate-` and the first 16 digits of a hash",
     ),
     field("verdict", "`clones`, `undecided`, `relay-or-nat` or `same-machine`"),
-    field("significant", "whether copies are beyond doubt; copied, not bad"),
+    field("significant", "whether the rules of sections 2 and 3 are met; copied, not bad"),
     field("reasons[]", "what the verdict rests on, in words of the list below"),
     field("why", "the same as sentences, with the numbers of the least likely name"),
     field(

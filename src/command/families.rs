@@ -18,6 +18,7 @@ use crate::families::{
 use crate::fingerprint::FingerprintSet;
 use crate::import::{self, Flow, Format, Item};
 use crate::output::{self, CellText, cut, format_of, open_file, write_families};
+use crate::store::{Store, Which};
 use crate::verdict::Record;
 use crate::visible::visible;
 
@@ -31,6 +32,10 @@ pub(super) struct FamiliesFlags {
     /// are one population: give all that belongs together
     #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
+
+    /// Read every look that sweeps remember instead of files
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["files", "from", "strict"])]
+    history: Option<PathBuf>,
 
     /// The format of the files, where it is not recognised by their content
     #[arg(long, value_name = "FORMAT", value_parser = word::<Format>())]
@@ -80,11 +85,13 @@ pub(super) struct FamiliesFlags {
 pub(super) fn run(flags: &FamiliesFlags) -> Result<Exit, Failure> {
     let set = fingerprints::load(&flags.fingerprints)?;
     let own_images = flags.own_images.as_deref().map_or(Ok(OwnImages::default()), read_own_images)?;
-    let sources = import::open(&flags.files, flags.from).map_err(Failure::usage)?;
+    let store = flags.history.as_deref().map(Store::open_existing).transpose().map_err(Failure::usage)?;
+    let files = if store.is_some() { &[] } else { flags.files.as_slice() };
+    let sources = import::open(files, flags.from).map_err(Failure::usage)?;
     for source in sources.iter().filter(|source| source.format().is_none()) {
         eprintln!("note: `{}` is empty", visible(&source.name()));
     }
-    spare_inputs(&flags.files, &flags.outputs)?;
+    spare_inputs(flags.history.as_ref().map_or(&flags.files[..], std::slice::from_ref), &flags.outputs)?;
     let outputs = open(flags)?;
     if let Some(folder) = &flags.propose {
         let unusable =
@@ -93,11 +100,11 @@ pub(super) fn run(flags: &FamiliesFlags) -> Result<Exit, Failure> {
     }
 
     let (mut population, mut problems) = (Population::new(), Problems::new(flags.strict));
+    let mut add = |observation| population.add(&Seen::of(&Record::judge(observation, &set)));
     let mut take = |item: Item<'_>| -> Flow {
         match item {
             Item::Seen { observation, .. } => {
-                let record = Record::judge(observation, &set);
-                population.add(&Seen::of(&record));
+                add(observation);
                 ControlFlow::Continue(())
             }
             Item::Problem(problem) => problems.add(problem),
@@ -107,6 +114,12 @@ pub(super) fn run(flags: &FamiliesFlags) -> Result<Exit, Failure> {
         }
     };
     import::read(sources, &mut take).map_err(Failure::usage)?;
+    if let Some(store) = store {
+        // Whether machines were there at one time is told by looks, not by states.
+        for observation in store.observations(Which::Looks).map_err(Failure::usage)? {
+            add(observation.map_err(Failure::usage)?);
+        }
+    }
     let exit = problems.finish()?;
 
     let settings = Settings { window_seconds: i64::from(flags.window) * SECONDS_PER_DAY, own_images };

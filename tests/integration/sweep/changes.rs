@@ -125,6 +125,9 @@ fn the_export_is_what_the_sweep_saw_and_the_history_answers() {
     assert!(states.stderr.starts_with("records 3, RDP 3, with a comparable name 3\n"), "{states:?}");
     let both = run(&["match", "--history", &history, "feed.csv"]);
     assert_eq!(both.code, Some(2), "{both:?}");
+    let families = run(&["families", "--history", &history]);
+    assert_eq!(families.code, Some(0), "{families:?}");
+    assert!(families.stderr.starts_with("records 4, "), "every look counts: {families:?}");
 
     let copy = world.folder.path("copy.db");
     assert_eq!(world.history(&["backup", &copy]).code, Some(0));

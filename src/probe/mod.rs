@@ -15,6 +15,7 @@ mod negotiation;
 mod pace;
 mod possession;
 mod tls;
+mod watch;
 mod wire;
 
 use std::net::SocketAddr;

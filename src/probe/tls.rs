@@ -20,10 +20,11 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, InvalidMessage, SignatureScheme};
 
 use super::clear_flight::{facts, malformed};
+use super::watch::Watch;
 use super::wire::{CHUNK, Fault, Wire};
 use super::{Depth, possession};
 use crate::observe::{Anomaly, Certificate, KeyPossession, Status, Tls, Via};
-use crate::proto::tls_flight::{Flight, FlightReader, State};
+use crate::proto::tls_flight::State;
 use crate::proto::x509::MAX_CHAIN;
 
 /// Names what rustls offers. JA3S values compare only under equal names, so it is raised whenever the contents change,
@@ -62,7 +63,7 @@ impl Client {
         Ok(Session {
             connection,
             observer,
-            watch: Watch::new(depth),
+            watch: Watch::new(depth, offers),
             alert: None,
             starts_like_tls: None,
             plaintext: Vec::new(),
@@ -229,75 +230,9 @@ impl Session {
     }
 }
 
-/// What is held back from rustls at most: it reads no longer message (64 KiB) anyway.
-const LONGEST_HELD: usize = 64 * 1024;
-
-/// Reads along while the handshake is in clear.
-struct Watch {
-    reader: FlightReader,
-    client_random: [u8; 32],
-    /// When the first bytes came.
-    answered: Option<Timestamp>,
-    /// What rustls has not been given yet, because the chain in clear may be all that is wanted.
-    held: Option<Vec<u8>>,
-    /// Whether the chain has come in clear and names the host, where that is enough.
-    is_enough: bool,
-}
-
-impl Watch {
-    fn new(depth: Depth) -> Self {
-        let held = (depth == Depth::Certificate).then(Vec::new);
-        Self { reader: FlightReader::new(), client_random: [0; 32], answered: None, held, is_enough: false }
-    }
-
-    /// Keeps the random of the ClientHello, which begins after the headers of record and message and the version. A second
-    /// hello, after a HelloRetryRequest, has the same (RFC 8446, 4.1.2).
-    fn remember_random(&mut self, flight: &[u8]) {
-        const RANDOM: std::ops::Range<usize> = 11..43;
-        if self.answered.is_none()
-            && let Some(random) = flight.get(RANDOM).and_then(|random| random.try_into().ok())
-        {
-            self.client_random = random;
-        }
-    }
-
-    /// Reads `bytes` and gives rustls those that it is to see.
-    fn pass_on(&mut self, bytes: &[u8], give: impl FnOnce(&[u8]) -> Result<bool, Error>) -> Result<bool, Error> {
-        self.answered.get_or_insert_with(Timestamp::now);
-        let state = self.reader.feed(bytes);
-        let Some(mut held) = self.held.take() else { return give(bytes) };
-        held.extend_from_slice(bytes);
-        match state {
-            State::NeedMore if !bytes.is_empty() && held.len() <= LONGEST_HELD => {
-                self.held = Some(held);
-                Ok(true)
-            }
-            State::Done if self.is_sound() && self.names_a_machine() => {
-                self.is_enough = true;
-                Ok(true)
-            }
-            // TLS 1.3 shows its chain to those who finish the handshake; whatever else came is for rustls to judge.
-            State::NeedMore | State::Done | State::Ended(_) => {
-                let is_open = held.is_empty() || give(&held)?;
-                Ok(is_open && !bytes.is_empty())
-            }
-        }
-    }
-
-    /// Whether the host chose what was offered, so that the handshake could go on from here.
-    fn is_sound(&self) -> bool {
-        let Flight { server_hello, anomalies, .. } = self.reader.flight();
-        let is_choice = server_hello.as_ref().is_some_and(|hello| {
-            let suites = &default_provider().cipher_suites;
-            hello.version == 0x0303 && suites.iter().any(|suite| u16::from(suite.suite()) == hello.cipher_suite)
-        });
-        is_choice && anomalies.iter().all(|anomaly| matches!(anomaly, Anomaly::TlsNotOffered | Anomaly::ChainTooLong))
-    }
-
-    fn names_a_machine(&self) -> bool {
-        let leaf = self.reader.flight().certificates.first();
-        leaf.is_some_and(|der| Certificate::from_der(der).names_a_machine())
-    }
+/// Whether rustls offers this cipher suite.
+fn offers(suite: u16) -> bool {
+    default_provider().cipher_suites.iter().any(|offered| u16::from(offered.suite()) == suite)
 }
 
 /// Hands all bytes to rustls and takes out what it decrypts, at once, since its own buffer is small.

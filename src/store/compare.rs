@@ -1,13 +1,14 @@
 //! A sweep that has come to its end is compared with where the endpoints stood, and concluded.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use rusqlite::{Row, params};
 
 use super::sweeps::set_id;
 use super::{Store, StoreError, endpoint, json, nanoseconds, text};
-use crate::change::{Change, Comparison, Entry, Look, Presence, Shown, Sight, Standing};
+use crate::change::{Change, Comparison, Entry, Kind, Look, Presence, Shown, Sight, Standing};
 
 /// What a sweep's end writes, all at once.
 #[derive(Clone, Debug)]
@@ -125,45 +126,23 @@ impl Store {
         Ok(Outcome { seen: number(count("NOT NULL")?), missed: number(count("NULL")?) })
     }
 
-    /// Two complete sweeps as a comparison of the second with the first, whatever lay between.
+    /// Two complete sweeps as a comparison of the second with the first, whatever lay between. Takes two walks back in time per
+    /// endpoint, each as far as the last look that saw it, however long the history is.
     pub fn entries_between(&self, first: i64, second: i64, misses_until_gone: u32) -> Result<Vec<Entry>, StoreError> {
-        let mut folds: HashMap<i64, Fold> = HashMap::new();
-        let sql = "SELECT s.endpoint, s.sweep, o.subject FROM sighting s JOIN sweep w ON w.id = s.sweep
-            LEFT JOIN observation o ON o.id = s.observation
-            WHERE w.state = 'complete' AND s.sweep <= ?1 ORDER BY s.sweep";
-        let sights = self.rows(sql, [second], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        for (endpoint, sweep, subject) in sights {
-            let fold: &mut Fold = folds.entry(endpoint).or_default();
-            if sweep > first && fold.first.is_none() {
-                fold.first = Some(fold.now);
-            }
-            fold.now.see(sweep, subject, misses_until_gone);
-        }
-        let sql = "SELECT sweep, change FROM change WHERE kind = 'moved' AND sweep <= ?1";
-        let moves = self.rows(sql, [second], |row| Ok((row.get(0)?, json::<Change>(row, 1)?)))?;
-        let origins: Vec<_> = moves
-            .into_iter()
-            .filter_map(|(sweep, change): (i64, _)| match change?.kind {
-                crate::change::Kind::Moved { from } => Some((sweep, from)),
-                _ => None,
-            })
-            .collect();
-        let sets =
-            [first, second].map(|sweep| self.row::<i64>("SELECT fingerprint_set FROM sweep WHERE id = ?1", [sweep]));
-        let [set_then, set_now] = sets;
-        let (set_then, set_now) = (set_then?, set_now?);
+        let set_of = |sweep| self.row::<i64>("SELECT fingerprint_set FROM sweep WHERE id = ?1", [sweep]);
+        let (set_then, set_now) = (set_of(first)?, set_of(second)?);
+        let moves = self.moves(second)?;
         let endpoints = self.rows("SELECT id, address, port FROM endpoint ORDER BY address, port", (), |row| {
             Ok((row.get::<_, i64>(0)?, endpoint(row, 1)?))
         })?;
         let mut entries = Vec::new();
         for (id, endpoint) in endpoints {
-            let Some(Fold { first: then, now }) = folds.remove(&id) else { continue };
-            let was_probed = then.is_some();
-            let then = then.unwrap_or(now);
+            let now = self.point(id, second, misses_until_gone)?;
+            let Some(last_probed) = now.probed_in else { continue };
+            let then = self.point(id, first, misses_until_gone)?;
             let moved_by = |end: i64, point: &Point| {
-                origins.iter().any(|(sweep, from)| {
-                    *from == endpoint && *sweep <= end && point.seen_in.is_some_and(|seen| *sweep > seen)
-                })
+                let left = moves.get(&endpoint).into_iter().flatten();
+                left.into_iter().any(|sweep| *sweep <= end && point.seen_in.is_some_and(|seen| *sweep > seen))
             };
             let mut before = Standing {
                 presence: then.presence(),
@@ -177,7 +156,7 @@ impl Store {
             }
             let is_there = now.seen_in > then.seen_in && !now.is_gone;
             let sight = match now.subject {
-                _ if !was_probed => None,
+                _ if last_probed <= first => None,
                 Some(subject) if is_there => Some(Sight::Seen(Box::new(self.look_of(subject, set_now)?))),
                 _ => {
                     // As many misses as there are in the end, this one among them.
@@ -191,6 +170,43 @@ impl Store {
             entries.push(Entry { id, endpoint, before, sight });
         }
         Ok(entries)
+    }
+
+    /// In which sweeps, up to this one, a machine moved away from an endpoint.
+    fn moves(&self, last: i64) -> Result<HashMap<SocketAddr, Vec<i64>>, StoreError> {
+        let sql = "SELECT sweep, change FROM change WHERE kind = 'moved' AND sweep <= ?1";
+        let moved: Vec<(i64, Option<Change>)> = self.rows(sql, [last], |row| Ok((row.get(0)?, json(row, 1)?)))?;
+        let mut moves: HashMap<_, Vec<_>> = HashMap::new();
+        for (sweep, change) in moved {
+            if let Some(Change { kind: Kind::Moved { from }, .. }) = change {
+                moves.entry(from).or_default().push(sweep);
+            }
+        }
+        Ok(moves)
+    }
+
+    /// Where an endpoint stood after a sweep.
+    fn point(&self, endpoint: i64, sweep: i64, misses_until_gone: u32) -> Result<Point, StoreError> {
+        let sql = "SELECT s.sweep, o.subject FROM sighting s JOIN sweep w ON w.id = s.sweep
+            LEFT JOIN observation o ON o.id = s.observation
+            WHERE s.endpoint = ?1 AND s.sweep <= ?2 AND w.state = 'complete' ORDER BY s.sweep DESC";
+        let walk = || {
+            let mut point = Point::default();
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut looks = statement.query([endpoint, sweep])?;
+            while let Some(look) = looks.next()? {
+                let (in_sweep, subject): (i64, Option<i64>) = (look.get(0)?, look.get(1)?);
+                point.probed_in = point.probed_in.or(Some(in_sweep));
+                if subject.is_some() {
+                    (point.seen_in, point.subject) = (Some(in_sweep), subject);
+                    point.is_gone = point.misses >= misses_until_gone.max(1);
+                    break;
+                }
+                point.misses = point.misses.saturating_add(1);
+            }
+            Ok(point)
+        };
+        walk().map_err(self.wrong())
     }
 
     fn look_of(&self, observation: i64, set: i64) -> Result<Look, StoreError> {
@@ -207,32 +223,20 @@ fn look(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Look>> {
     Ok(shown.map(|shown| Look { shown, verdict }))
 }
 
-/// The standing of an endpoint, told from its sightings one after the other.
+/// The standing of an endpoint, told from its looks.
 #[derive(Clone, Copy, Default)]
 struct Point {
+    /// The last sweep that probed it.
+    probed_in: Option<i64>,
+    /// The last sweep that saw it, and what it showed.
     seen_in: Option<i64>,
     subject: Option<i64>,
+    /// How often it was missed since.
     misses: u32,
     is_gone: bool,
 }
 
-#[derive(Default)]
-struct Fold {
-    /// Where it stood after the first of the two sweeps, once a later sighting has come.
-    first: Option<Point>,
-    now: Point,
-}
-
 impl Point {
-    fn see(&mut self, sweep: i64, subject: Option<i64>, misses_until_gone: u32) {
-        if subject.is_some() {
-            *self = Self { seen_in: Some(sweep), subject, misses: 0, is_gone: false };
-        } else {
-            self.misses = self.misses.saturating_add(1);
-            self.is_gone = self.seen_in.is_some() && self.misses >= misses_until_gone.max(1);
-        }
-    }
-
     fn presence(&self) -> Presence {
         match (self.seen_in, self.is_gone) {
             (None, _) => Presence::Unknown,

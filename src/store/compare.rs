@@ -130,7 +130,7 @@ impl Store {
     /// endpoint, each as far as the last look that saw it, however long the history is.
     pub fn entries_between(&self, first: i64, second: i64, misses_until_gone: u32) -> Result<Vec<Entry>, StoreError> {
         let set_of = |sweep| self.row::<i64>("SELECT fingerprint_set FROM sweep WHERE id = ?1", [sweep]);
-        let (set_then, set_now) = (set_of(first)?, set_of(second)?);
+        let (old_set, new_set) = (set_of(first)?, set_of(second)?);
         let moves = self.moves(second)?;
         let endpoints = self.rows("SELECT id, address, port FROM endpoint ORDER BY address, port", (), |row| {
             Ok((row.get::<_, i64>(0)?, endpoint(row, 1)?))
@@ -148,8 +148,8 @@ impl Store {
                 presence: then.presence(),
                 misses: then.misses,
                 was_seen_last: then.seen_in == Some(first),
-                other_fingerprints: set_then != set_now,
-                look: then.subject.map(|subject| self.look_of(subject, set_then)).transpose()?,
+                other_fingerprints: old_set != new_set,
+                look: then.subject.map(|subject| self.look_of(subject, old_set)).transpose()?,
             };
             if before.presence == Presence::Present && moved_by(first, &then) {
                 before.presence = Presence::Moved;
@@ -157,7 +157,7 @@ impl Store {
             let is_there = now.seen_in > then.seen_in && !now.is_gone;
             let sight = match now.subject {
                 _ if last_probed <= first => None,
-                Some(subject) if is_there => Some(Sight::Seen(Box::new(self.look_of(subject, set_now)?))),
+                Some(subject) if is_there => Some(Sight::Seen(Box::new(self.look_of(subject, new_set)?))),
                 _ => {
                     // As many misses as there are in the end, this one among them.
                     before.misses = now.misses.saturating_sub(1);
@@ -175,9 +175,9 @@ impl Store {
     /// In which sweeps, up to this one, a machine moved away from an endpoint.
     fn moves(&self, last: i64) -> Result<HashMap<SocketAddr, Vec<i64>>, StoreError> {
         let sql = "SELECT sweep, change FROM change WHERE kind = 'moved' AND sweep <= ?1";
-        let moved: Vec<(i64, Option<Change>)> = self.rows(sql, [last], |row| Ok((row.get(0)?, json(row, 1)?)))?;
+        let rows: Vec<(i64, Option<Change>)> = self.rows(sql, [last], |row| Ok((row.get(0)?, json(row, 1)?)))?;
         let mut moves: HashMap<_, Vec<_>> = HashMap::new();
-        for (sweep, change) in moved {
+        for (sweep, change) in rows {
             if let Some(Change { kind: Kind::Moved { from }, .. }) = change {
                 moves.entry(from).or_default().push(sweep);
             }

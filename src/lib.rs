@@ -3,6 +3,9 @@
 //!
 //! `ARCHITECTURE.md` shows the rooms of the house; each module imports only from those below it.
 
+// `println!` panics when its reader has gone away; `command/stdout.rs` is the way there.
+#![warn(clippy::print_stdout)]
+
 pub mod alert;
 pub mod cases;
 pub mod change;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::words::word;
-use super::{Exit, Failure, fingerprints};
+use super::{Exit, Failure, fingerprints, stdout};
 use crate::output::Selection;
 use crate::verdict::{Record, explain};
 use crate::visible::visible;
@@ -66,8 +66,7 @@ pub(super) fn run(flags: &ExplainFlags) -> Result<Exit, Failure> {
         }
         match writeln!(out, "{}", explain(&record, &set)) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(exit),
-            Err(error) => return Err(Failure::own_fault(format!("standard output cannot be written: {error}"))),
-            Ok(()) => {}
+            written => stdout::judge(written)?,
         }
     }
     Ok(exit)

@@ -1,12 +1,11 @@
 //! The field table for people: `--list-fields` and `docs/fields.md`.
 
 use std::fmt::Write as _;
-use std::io::{self, ErrorKind, Write as _};
 
 use comfy_table::{Table, presets};
 use strum::{EnumMessage, VariantArray};
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, stdout};
 use crate::fingerprint::TRAITS;
 use crate::observe::{Anomaly, KeyPossession, Stage, Status, X224Answer};
 use crate::output::CSV_CELLS;
@@ -24,12 +23,8 @@ pub(super) fn list() -> Result<Exit, Failure> {
         table.add_row([column.name(), &kind(column), default, column.doc()]);
     }
     table.add_row([CSV_CELLS, "word", "yes", CSV_CELLS_DOC]);
-    let mut out = io::stdout().lock();
-    let written: io::Result<()> = table.lines().try_for_each(|line| writeln!(out, "{}", line.trim_end()));
-    match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::own_fault(error)),
-        _ => Ok(Exit::Done),
-    }
+    let lines: Vec<String> = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    stdout::print(&lines.concat()).map(|()| Exit::Done)
 }
 
 fn kind(column: Column) -> String {

@@ -13,6 +13,7 @@ mod problems;
 mod scan;
 mod selftest;
 mod signals;
+mod stdout;
 mod sweep;
 mod targets;
 mod words;

@@ -1,8 +1,6 @@
 //! `rdprint selftest`: a planted clone must be found.
 
-use std::io::{self, ErrorKind, Write as _};
-
-use super::{Exit, Failure};
+use super::{Exit, Failure, stdout};
 use crate::selftest;
 
 /// Runs the check and says what it checked. Whatever differs is our own fault: nobody else took part.
@@ -21,11 +19,5 @@ pub(super) fn run() -> Result<Exit, Failure> {
     );
     lines.push("nothing followed the NTLM challenge but a clean close.".to_owned());
     lines.push("Passed. Whether other hosts can be reached from here (routes, firewalls) was not tested.".to_owned());
-    let mut out = io::stdout().lock();
-    match lines.iter().try_for_each(|line| writeln!(out, "{line}")) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::own_fault(format!("standard output cannot be written: {error}")))
-        }
-        _ => Ok(Exit::Done),
-    }
+    stdout::print(&(lines.join("\n") + "\n")).map(|()| Exit::Done)
 }

@@ -1,13 +1,13 @@
 //! `rdprint targets`: what other scanners found open, as a list for `scan -f`.
 
-use std::io::{self, BufWriter, ErrorKind, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
 use super::problems::Problems;
-use super::{Exit, Failure};
+use super::{Exit, Failure, stdout};
 use crate::import::{Item, Listed, read_targets};
 use crate::target::parse_ports;
 
@@ -51,10 +51,6 @@ pub(super) fn run(flags: &TargetsFlags) -> Result<Exit, Failure> {
             break;
         }
     }
-    match written.and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::own_fault(format!("standard output cannot be written: {error}")))
-        }
-        _ => problems.finish(),
-    }
+    stdout::judge(written.and_then(|()| out.flush()))?;
+    problems.finish()
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use expect_test::expect_file;
 use simulator::{Host, Server};
 
-use crate::support::{Folder, PATIENCE, run, run_with_input};
+use crate::support::{Folder, PATIENCE, run, run_unread, run_with_input};
 
 /// Runs a scan that must be refused with one sentence and without a packet.
 #[track_caller]
@@ -208,4 +208,22 @@ fn help_and_fields_are_as_promised() {
     expect_file!["golden/help-cases.txt"].assert_eq(&run(&["cases", "--help"]).stdout);
     expect_file!["golden/help-selftest.txt"].assert_eq(&run(&["selftest", "--help"]).stdout);
     expect_file!["golden/list-fields.txt"].assert_eq(&run(&["scan", "--list-fields"]).stdout);
+}
+
+#[test]
+fn whoever_stops_reading_has_had_enough() {
+    let folder = Folder::new();
+    let config = folder.write("sweep.toml", "history = \"h.db\"\ntargets = [\"127.66.4.1\"]\n");
+    for arguments in [
+        &["scan", "--list-fields"][..],
+        &["scan", "127.66.4.0/24", "--dry-run"],
+        &["sweep", "--config", &config, "--check"],
+        &["fingerprints", "list"],
+        &["fingerprints", "show", "redvds"],
+        &["cases", "templates"],
+        &["selftest"],
+    ] {
+        let ran = run_unread(arguments);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{arguments:?}: {ran:?}");
+    }
 }

@@ -75,6 +75,14 @@ pub(crate) fn run_with_input(arguments: &[&str], input: &str) -> Ran {
     Ran::from(child.wait_with_output().unwrap())
 }
 
+/// Runs it into a pipe whose reader has gone away, as under `| head -1`.
+pub(crate) fn run_unread(arguments: &[&str]) -> Ran {
+    let mut child =
+        rdprint(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    Ran::from(child.wait_with_output().unwrap())
+}
+
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         Self {

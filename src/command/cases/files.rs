@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 
-use super::super::{Exit, Failure};
+use super::super::{Exit, Failure, stdout};
 use crate::cases::Templates;
 use crate::sweep::file::replace;
 
@@ -61,10 +61,8 @@ pub(super) fn load_templates(folder: Option<&Path>) -> Result<Templates, Failure
 pub(super) fn templates(folder: Option<&Path>) -> Result<Exit, Failure> {
     let shipped: BTreeMap<&str, &str> = Templates::shipped().collect();
     let Some(folder) = folder else {
-        for name in shipped.keys() {
-            println!("{name}");
-        }
-        return Ok(Exit::Done);
+        let names: Vec<String> = shipped.keys().map(|name| format!("{name}\n")).collect();
+        return stdout::print(&names.concat()).map(|()| Exit::Done);
     };
     let wrong = |path: &Path, error: &io::Error| format!("`{}` cannot be written: {error}", path.display());
     fs::create_dir_all(folder).map_err(|error| Failure::usage(wrong(folder, &error)))?;
@@ -78,7 +76,7 @@ pub(super) fn templates(folder: Option<&Path>) -> Result<Exit, Failure> {
     for (name, text) in shipped {
         let path = folder.join(name);
         write_new(&path, text).map_err(|error| Failure::own_fault(wrong(&path, &error)))?;
-        println!("{}", path.display());
+        stdout::print(&format!("{}\n", path.display()))?;
     }
     Ok(Exit::Done)
 }

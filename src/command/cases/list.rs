@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::super::{Exit, Failure};
+use super::super::{Exit, Failure, stdout};
 use super::SiteFlags;
 use super::site::{Site, trouble};
-use crate::cases::{Binding, Case, State};
+use crate::cases::{Binding, Case, Customers, State};
 use crate::verdict::{Record, explain};
 use crate::visible::visible;
 
@@ -22,14 +22,10 @@ pub(super) fn list(flags: &SiteFlags, states: &[State], as_json: bool) -> Result
         }
     };
     let cases: Vec<Case> = site.store.cases().map_err(|error| trouble(&error))?.into_iter().filter(asked).collect();
-    for case in &cases {
-        if as_json {
-            // Texts and numbers always have a JSON form.
-            println!("{}", serde_json::to_string(case).unwrap_or_default());
-        } else {
-            println!("{}", line(case));
-        }
-    }
+    // Texts and numbers always have a JSON form.
+    let told = |case| if as_json { serde_json::to_string(case).unwrap_or_default() } else { line(case) };
+    let lines: Vec<String> = cases.iter().map(|case| told(case) + "\n").collect();
+    stdout::print(&lines.concat())?;
     if cases.is_empty() {
         let hint = if flags.customers.is_some() { "" } else { "; --customers opens cases for what sweeps have found" };
         eprintln!("no case stands so{hint}");
@@ -51,34 +47,38 @@ pub(super) fn show(flags: &SiteFlags, ids: &[i64]) -> Result<Exit, Failure> {
     let site = Site::open(flags)?;
     let customers = site.customers()?;
     for case in site.cases(ids)? {
-        println!("{}", line(&case));
-        println!("  bound to {}", visible(&case.binding.identity));
-        println!("  opened {:.0}, first seen {:.0}", case.opened, case.first_seen);
-        for event in site.store.case_events(case.id).map_err(|error| trouble(&error))? {
-            let reason = event.reason.map_or_else(String::new, |reason| format!(": {}", visible(&reason)));
-            println!("  {:.0} {}{reason}", event.at, event.state);
-        }
-        let ip = case.binding.endpoint.ip();
-        if let Some(owner) = customers.as_ref().and_then(|customers| customers.owner(ip, Timestamp::now())) {
-            println!(
-                "  today the address is {}'s by {} on line {}; contact: {}; notes: {}",
-                visible(owner.customer_id),
-                owner.prefix(),
-                owner.line,
-                visible(owner.contact),
-                visible(owner.notes)
-            );
-        }
-        match site.store.last_look(case.binding.endpoint).map_err(|error| trouble(&error))? {
-            Some(look) => match look.observation {
-                Some(seen) => {
-                    let record = Record::judge(seen, &site.set);
-                    print!("\n{}", explain(&record, &site.set));
-                }
-                None => println!("  at the last look, {:.0}, it showed no RDP", look.at),
-            },
-            None => println!("  nobody has looked at it"),
-        }
+        stdout::print(&whole(&case, &site, customers.as_ref())?)?;
     }
     Ok(Exit::Done)
+}
+
+/// Everything about a case.
+fn whole(case: &Case, site: &Site, customers: Option<&Customers>) -> Result<String, Failure> {
+    let mut text = line(case);
+    let mut add = |words: String| text.push_str(&(words + "\n"));
+    add(String::new());
+    add(format!("  bound to {}", visible(&case.binding.identity)));
+    add(format!("  opened {:.0}, first seen {:.0}", case.opened, case.first_seen));
+    for event in site.store.case_events(case.id).map_err(|error| trouble(&error))? {
+        let reason = event.reason.map_or_else(String::new, |reason| format!(": {}", visible(&reason)));
+        add(format!("  {:.0} {}{reason}", event.at, event.state));
+    }
+    let ip = case.binding.endpoint.ip();
+    if let Some(owner) = customers.and_then(|customers| customers.owner(ip, Timestamp::now())) {
+        add(format!(
+            "  today the address is {}'s by {} on line {}; contact: {}; notes: {}",
+            visible(owner.customer_id),
+            owner.prefix(),
+            owner.line,
+            visible(owner.contact),
+            visible(owner.notes)
+        ));
+    }
+    let look = site.store.last_look(case.binding.endpoint).map_err(|error| trouble(&error))?;
+    match look.map(|look| (look.at, look.observation)) {
+        Some((_, Some(seen))) => add(format!("\n{}", explain(&Record::judge(seen, &site.set), &site.set).trim_end())),
+        Some((at, None)) => add(format!("  at the last look, {at:.0}, it showed no RDP")),
+        None => add("  nobody has looked at it".to_owned()),
+    }
+    Ok(text)
 }

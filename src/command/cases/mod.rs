@@ -12,7 +12,7 @@ use clap::{Args, Subcommand, ValueHint};
 use jiff::Timestamp;
 
 use super::words::word;
-use super::{Exit, Failure};
+use super::{Exit, Failure, stdout};
 use crate::cases::State;
 use crate::visible::visible;
 
@@ -140,8 +140,7 @@ fn settle(flags: &SiteFlags, ids: &[i64], state: State, reason: Option<&str>) ->
         }
     }
     site.store.settle(ids, state, reason, Timestamp::now()).map_err(|error| site::trouble(&error))?;
-    for id in ids {
-        println!("case {id} is {state}{}", reason.map_or_else(String::new, |reason| format!(": {}", visible(reason))));
-    }
-    Ok(Exit::Done)
+    let reason = reason.map_or_else(String::new, |reason| format!(": {}", visible(reason)));
+    let lines: Vec<String> = ids.iter().map(|id| format!("case {id} is {state}{reason}\n")).collect();
+    stdout::print(&lines.concat()).map(|()| Exit::Done)
 }

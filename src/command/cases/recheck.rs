@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::scan::targets::list;
-use super::super::{Exit, Failure};
+use super::super::{Exit, Failure, stdout};
 use super::SiteFlags;
 use super::site::{Site, trouble};
 use crate::cases::{Case, Customers, Rules, State};
@@ -95,7 +95,7 @@ pub(super) fn run(flags: &SiteFlags, recheck: &RecheckFlags) -> Result<Exit, Fai
             }
             None => otherwise(&seen),
         };
-        println!("case {}: {endpoint} {told}", case.id);
+        stdout::print(&format!("case {}: {endpoint} {told}\n", case.id))?;
     }
     Ok(if skipped { Exit::Skipped } else { Exit::Done })
 }

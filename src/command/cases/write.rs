@@ -8,7 +8,7 @@ use clap::{Args, ValueHint};
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::words::days_or_time;
-use super::super::{Exit, Failure};
+use super::super::{Exit, Failure, stdout};
 use super::SiteFlags;
 use super::files::{load_templates, write_new, write_over};
 use super::site::{Site, addresses, trouble};
@@ -174,7 +174,6 @@ impl Written {
             let written = if may_replace { write_over(&path, text) } else { write_new(&path, text) };
             written.map_err(|error| wrong(&path, &error))?;
         }
-        println!("case {case}: {}", folder.join(&files[0].0).display());
-        Ok(())
+        stdout::print(&format!("case {case}: {}\n", folder.join(&files[0].0).display()))
     }
 }

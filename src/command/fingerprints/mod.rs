@@ -8,7 +8,7 @@ mod show;
 
 use clap::{Args, Subcommand};
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, stdout};
 
 pub(super) use load::load;
 
@@ -49,15 +49,9 @@ pub(super) fn run(flags: &FingerprintsFlags) -> Result<Exit, Failure> {
     }
 }
 
-/// Writes a whole answer; whoever stops reading has had enough.
+/// Writes a whole answer.
 fn print(text: &str) -> Result<Exit, Failure> {
-    use std::io::{ErrorKind, Write};
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::own_fault(format!("standard output cannot be written: {error}")))
-        }
-        _ => Ok(Exit::Done),
-    }
+    stdout::print(text).map(|()| Exit::Done)
 }
 
 /// The same as JSON, one line.

@@ -1,12 +1,12 @@
 //! How answers are shown: lines for people, or JSON Lines.
 
-use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
+use std::io::{self, BufWriter, Stdout, Write};
 use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::Failure;
+use super::super::{Failure, stdout};
 use crate::change::Change;
 use crate::scan::Coverage;
 use crate::store::{Outcome, PastChange, PastLook, Pruned, Sweep};
@@ -25,14 +25,8 @@ impl Show {
         Self { is_json, out: BufWriter::new(io::stdout()), written: Ok(()) }
     }
 
-    /// A reader that has gone away has had enough.
     pub(super) fn finish(mut self) -> Result<(), Failure> {
-        match self.written.and_then(|()| self.out.flush()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Failure::own_fault(format!("standard output cannot be written: {error}")))
-            }
-            _ => Ok(()),
-        }
+        stdout::judge(self.written.and_then(|()| self.out.flush()))
     }
 
     fn line(&mut self, text: impl FnOnce() -> String, json: impl FnOnce() -> Value) {

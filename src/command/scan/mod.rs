@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::{Exit, Failure, fields, fingerprints, outputs, signals};
+use super::{Exit, Failure, fields, fingerprints, outputs, signals, stdout};
 use crate::config::Config;
 use crate::fingerprint::FingerprintSet;
 use crate::scan::{self, Checkpoints, Coverage, FileRecorder, Identity, Limits, Outcome, Plan, Recorder, ResumeFile};
@@ -37,8 +37,8 @@ pub(super) fn run(flags: &ScanFlags) -> Result<Exit, Failure> {
     check_identity(flags, resumed.as_ref(), &identity)?;
     let limits = limits(flags, &config)?;
     if flags.dry_run {
-        print!("{}", DryRun { targets: &targets, limits: &limits, not_asked });
-        return Ok(Exit::Done);
+        let dry_run = DryRun { targets: &targets, limits: &limits, not_asked };
+        return stdout::print(&dry_run.to_string()).map(|()| Exit::Done);
     }
     let paths = outputs::paths(&flags.output, resumed.as_ref());
     let outputs = outputs::open(&flags.output, flags.write, &paths, resumed.as_ref())?;

@@ -12,7 +12,7 @@ use clap::{Args, ValueHint};
 use jiff::{SignedDuration, Timestamp};
 
 use super::scan::raise_file_limit;
-use super::{Exit, Failure};
+use super::{Exit, Failure, stdout};
 use crate::scan::{Identity, Progress};
 use crate::store::{Store, StoreError};
 use crate::sweep::lock::{Lock, LockError};
@@ -72,8 +72,7 @@ pub(super) fn run(flags: &SweepFlags) -> Result<Exit, Failure> {
         if prepared.settings.history.exists() {
             Store::open_existing(&prepared.settings.history).map_err(Failure::usage)?;
         }
-        print!("{}", prepared.describe()?);
-        return Ok(Exit::Done);
+        return stdout::print(&prepared.describe()?).map(|()| Exit::Done);
     }
     let _lock = Lock::take(&prepared.settings.history, "sweep").map_err(|error| match error {
         LockError::Held { .. } => Failure::held(error),

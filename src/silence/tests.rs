@@ -9,7 +9,7 @@ fn look() -> Look {
     let shown =
         Shown { name: Some("WIN-BUNS25TD77J".to_owned()), certificate: Some(certificate), ..Default::default() };
     let (class, confidence) = (Class::CriminalImage, Confidence::Strong);
-    Look { shown, verdict: Some(Verdict { fingerprint_id: "redvds".to_owned(), class, confidence }) }
+    Look { seen_at: None, shown, verdict: Some(Verdict { fingerprint_id: "redvds".to_owned(), class, confidence }) }
 }
 
 fn time(text: &str) -> Timestamp {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, params};
 
 use super::sweeps::set_id;
-use super::{Store, StoreError, endpoint, json, nanoseconds, text};
+use super::{Store, StoreError, endpoint, json, nanoseconds, text, time};
 use crate::change::{Change, Comparison, Entry, Look, Presence, Shown, Sight, Standing};
 
 /// What a sweep's end writes, all at once.
@@ -41,10 +41,11 @@ impl Store {
         let set = set_id(&self.connection, fingerprint_set).map_err(self.wrong())?;
         let previous = self.complete_before(sweep)?.map(|previous| previous.id);
         let sql = "SELECT e.id, e.address, e.port, e.presence, e.misses, e.seen_in, e.judged_by,
-                before.shown, judged.verdict, s.status, now.shown, found.verdict
+                before.shown, judged.verdict, last.seen_at, s.status, now.shown, found.verdict, s.seen_at
             FROM endpoint e
             LEFT JOIN observation before ON before.id = e.standing
             LEFT JOIN verdict judged ON judged.observation = e.standing AND judged.fingerprint_set = e.judged_by
+            LEFT JOIN sighting last ON last.endpoint = e.id AND last.sweep = e.seen_in
             LEFT JOIN sighting s ON s.endpoint = e.id AND s.sweep = ?1
             LEFT JOIN observation o ON o.id = s.observation
             LEFT JOIN observation now ON now.id = o.subject
@@ -54,8 +55,8 @@ impl Store {
             let presence: String = row.get(3)?;
             let seen_in: Option<i64> = row.get(5)?;
             let judged_by: Option<i64> = row.get(6)?;
-            let status: Option<String> = row.get(9)?;
-            let sight = match look(row, 10)? {
+            let status: Option<String> = row.get(10)?;
+            let sight = match timed_look(row, 11)? {
                 Some(look) => Some(Sight::Seen(Box::new(look))),
                 None => status.map(|_| Sight::Missed),
             };
@@ -64,7 +65,7 @@ impl Store {
                 misses: row.get(4)?,
                 was_seen_last: seen_in.is_some() && seen_in == previous,
                 other_fingerprints: judged_by != Some(set),
-                look: look(row, 7)?,
+                look: timed_look(row, 7)?,
             };
             Ok(Entry { id: row.get(0)?, endpoint: endpoint(row, 1)?, before, sight })
         })
@@ -128,16 +129,16 @@ impl Store {
     /// Two complete sweeps as a comparison of the second with the first, whatever lay between.
     pub fn entries_between(&self, first: i64, second: i64, misses_until_gone: u32) -> Result<Vec<Entry>, StoreError> {
         let mut folds: HashMap<i64, Fold> = HashMap::new();
-        let sql = "SELECT s.endpoint, s.sweep, o.subject FROM sighting s JOIN sweep w ON w.id = s.sweep
+        let sql = "SELECT s.endpoint, s.sweep, o.subject, s.seen_at FROM sighting s JOIN sweep w ON w.id = s.sweep
             LEFT JOIN observation o ON o.id = s.observation
             WHERE w.state = 'complete' AND s.sweep <= ?1 ORDER BY s.sweep";
-        let sights = self.rows(sql, [second], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        for (endpoint, sweep, subject) in sights {
+        let sights = self.rows(sql, [second], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+        for (endpoint, sweep, subject, seen_at) in sights {
             let fold: &mut Fold = folds.entry(endpoint).or_default();
             if sweep > first && fold.first.is_none() {
                 fold.first = Some(fold.now);
             }
-            fold.now.see(sweep, subject, misses_until_gone);
+            fold.now.see(sweep, subject, seen_at, misses_until_gone);
         }
         let sql = "SELECT sweep, change FROM change WHERE kind = 'moved' AND sweep <= ?1";
         let moves = self.rows(sql, [second], |row| Ok((row.get(0)?, json::<Change>(row, 1)?)))?;
@@ -170,7 +171,7 @@ impl Store {
                 misses: then.misses,
                 was_seen_last: then.seen_in == Some(first),
                 other_fingerprints: set_then != set_now,
-                look: then.subject.map(|subject| self.look_of(subject, set_then)).transpose()?,
+                look: then.subject.map(|subject| self.look_of(subject, set_then, then.seen_at)).transpose()?,
             };
             if before.presence == Presence::Present && moved_by(first, &then) {
                 before.presence = Presence::Moved;
@@ -178,7 +179,9 @@ impl Store {
             let is_there = now.seen_in > then.seen_in && !now.is_gone;
             let sight = match now.subject {
                 _ if !was_probed => None,
-                Some(subject) if is_there => Some(Sight::Seen(Box::new(self.look_of(subject, set_now)?))),
+                Some(subject) if is_there => {
+                    Some(Sight::Seen(Box::new(self.look_of(subject, set_now, now.seen_at)?)))
+                }
                 _ => {
                     // As many misses as there are in the end, this one among them.
                     before.misses = now.misses.saturating_sub(1);
@@ -193,24 +196,33 @@ impl Store {
         Ok(entries)
     }
 
-    fn look_of(&self, observation: i64, set: i64) -> Result<Look, StoreError> {
+    fn look_of(&self, observation: i64, set: i64, seen_at: i64) -> Result<Look, StoreError> {
         let sql = "SELECT o.shown, v.verdict FROM observation o
             LEFT JOIN verdict v ON v.observation = o.id AND v.fingerprint_set = ?2 WHERE o.id = ?1";
         let looks = self.rows(sql, [observation, set], |row| look(row, 0))?;
-        Ok(looks.into_iter().flatten().next().unwrap_or_default())
+        let look = looks.into_iter().flatten().next().unwrap_or_default();
+        Ok(Look { seen_at: Some(time(seen_at)), ..look })
     }
 }
 
 fn look(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Look>> {
     let shown: Option<Shown> = json(row, column)?;
     let verdict = json(row, column + 1)?;
-    Ok(shown.map(|shown| Look { shown, verdict }))
+    Ok(shown.map(|shown| Look { seen_at: None, shown, verdict }))
+}
+
+/// A look with when it was taken, in the column after it.
+fn timed_look(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Look>> {
+    let seen_at: Option<i64> = row.get(column + 2)?;
+    Ok(look(row, column)?.map(|look| Look { seen_at: seen_at.map(time), ..look }))
 }
 
 /// The standing of an endpoint, told from its sightings one after the other.
 #[derive(Clone, Copy, Default)]
 struct Point {
     seen_in: Option<i64>,
+    /// When; of no meaning where it was never seen.
+    seen_at: i64,
     subject: Option<i64>,
     misses: u32,
     is_gone: bool,
@@ -224,9 +236,9 @@ struct Fold {
 }
 
 impl Point {
-    fn see(&mut self, sweep: i64, subject: Option<i64>, misses_until_gone: u32) {
+    fn see(&mut self, sweep: i64, subject: Option<i64>, seen_at: i64, misses_until_gone: u32) {
         if subject.is_some() {
-            *self = Self { seen_in: Some(sweep), subject, misses: 0, is_gone: false };
+            *self = Self { seen_in: Some(sweep), seen_at, subject, misses: 0, is_gone: false };
         } else {
             self.misses = self.misses.saturating_add(1);
             self.is_gone = self.seen_in.is_some() && self.misses >= misses_until_gone.max(1);

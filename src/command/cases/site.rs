@@ -129,7 +129,7 @@ fn rule<'a>(
 ) -> Option<&'a Rule> {
     let Match { fingerprint_id, class, confidence, .. } = found;
     let verdict = Verdict { fingerprint_id: fingerprint_id.clone(), class: *class, confidence: *confidence };
-    let look = Look { shown: shown.clone(), verdict: Some(verdict) };
+    let look = Look { seen_at: None, shown: shown.clone(), verdict: Some(verdict) };
     let family = |id: &str| set.get(id).map(|fingerprint| fingerprint.name.clone());
     silence.rule(endpoint, &look, family, now)
 }

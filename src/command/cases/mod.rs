@@ -74,7 +74,8 @@ enum Action {
     },
     /// Write letters (text, HTML) and XARF reports on open cases whose endpoints were looked at again and still match
     Write(WriteFlags),
-    /// Probe the endpoints of cases again, one after the other, and keep what they show
+    /// Probe the endpoints of cases again, one after the other, and keep what they show; not while a sweep goes on (exit
+    /// code 5)
     Recheck(RecheckFlags),
     /// Note that the customer was told
     Notify(Settling),

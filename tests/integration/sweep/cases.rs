@@ -18,7 +18,7 @@ impl World {
             .write("customers.csv", &format!("{HEADER}{}", rows.replace("NET", &format!("127.67.{}", self.network))));
     }
 
-    fn cases(&self, arguments: &[&str]) -> Ran {
+    pub(super) fn cases(&self, arguments: &[&str]) -> Ran {
         let (config, customers) = (self.folder.path("sweep.toml"), self.folder.path("customers.csv"));
         run(&[&["cases", "--config", &config, "--customers", &customers], arguments].concat())
     }

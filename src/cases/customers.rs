@@ -73,6 +73,14 @@ impl Customers {
         self.len() == 0
     }
 
+    /// The customers' ids; one whose rows differ in more than prefix and time comes more than once.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.owners.iter().map(|owned| {
+            let [customer_id, ..] = owned.texts(&self.texts);
+            customer_id
+        })
+    }
+
     /// Whose the address was at that time: the longest prefix that was valid then wins.
     #[must_use]
     pub fn owner(&self, address: IpAddr, at: Timestamp) -> Option<Owner<'_>> {

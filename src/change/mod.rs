@@ -8,6 +8,7 @@ mod shown;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr};
 
@@ -31,6 +32,9 @@ pub enum Presence {
 /// What an endpoint showed, with its verdict.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Look {
+    /// When it was seen, where that is known: the last time, of what is there no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<Timestamp>,
     /// What it showed.
     pub shown: Shown,
     /// What it was judged to be, if it resembled anything.

@@ -18,7 +18,7 @@ fn certificate(key: &str, made: i64) -> ShownCertificate {
 /// A host of this name with this key, made on day 0.
 fn look(name: &str, key: &str) -> Look {
     let shown = Shown { name: Some(name.to_owned()), build: Some(20348), certificate: Some(certificate(key, 0)) };
-    Look { shown, verdict: None }
+    Look { shown, ..Look::default() }
 }
 
 fn made(mut look: Look, key: &str, day: i64) -> Look {
@@ -68,7 +68,7 @@ fn each_kind_of_change_and_no_other() {
     let returned = |aspects: &[Aspect]| vec![(1, Kind::Returned { aspects: aspects.to_vec() })];
     let mut other_build = a();
     other_build.shown.build = Some(26100);
-    let less = Look { shown: Shown { name: Some("A".to_owned()), ..Shown::default() }, verdict: None };
+    let less = Look { shown: Shown { name: Some("A".to_owned()), ..Shown::default() }, ..Look::default() };
     let mut stranger = made(a(), "l", 182);
     stranger.shown.certificate.as_mut().unwrap().issuer = Some("CN=CA".to_owned());
     let clone = judged(a(), Class::CriminalImage, Confidence::Strong);

@@ -1,6 +1,7 @@
 //! The commands: one file each, with its flags and its run. Nothing outside this folder knows clap.
 
 mod cases;
+mod customers;
 mod exit;
 mod explain;
 mod families;

@@ -13,6 +13,7 @@ use thiserror::Error;
 use toml::Spanned;
 
 use crate::change::Look;
+use crate::fingerprint::FingerprintSet;
 use crate::observe::nearest;
 use crate::target::{Range, parse_any};
 use crate::visible::visible;
@@ -49,6 +50,25 @@ pub struct Rule {
     name: Option<String>,
     key: Option<String>,
     prefix: Option<Range>,
+    customer: Option<NamedCustomer>,
+}
+
+/// A customer that a rule names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedCustomer {
+    /// The customer, exactly as in the customers file.
+    pub id: String,
+    /// Where it is named: `suppress.toml:13`.
+    pub place: String,
+}
+
+/// What a rule is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    endpoint: SocketAddr,
+    look: &'a Look,
+    family: Option<&'a str>,
+    customer: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +91,7 @@ struct Row {
     name: Option<String>,
     key: Option<String>,
     prefix: Option<Spanned<String>>,
+    customer: Option<Spanned<String>>,
 }
 
 impl Silence {
@@ -85,7 +106,7 @@ impl Silence {
         let mut rules = Vec::new();
         for (row, is_own_image) in rows {
             let offset = row.span().start;
-            let Row { reason, author, expires, fingerprint, family, name, key, prefix } = row.into_inner();
+            let Row { reason, author, expires, fingerprint, family, name, key, prefix, customer } = row.into_inner();
             let table = if is_own_image { "own_images" } else { "suppress" };
             for (what, said) in [("reason", &reason), ("author", &author)] {
                 if said.trim().is_empty() {
@@ -104,10 +125,15 @@ impl Silence {
                     parse_any(prefix.get_ref()).map_err(|error| wrong(prefix.span().start, error.to_string()))
                 })
                 .transpose()?;
-            if prefix.is_none() && [&fingerprint, &family, &name, &key].into_iter().all(Option::is_none) {
+            let customer = customer.map(|customer| {
+                let place = format!("{file}:{}", at(customer.span().start));
+                NamedCustomer { id: customer.into_inner(), place }
+            });
+            let names_place = prefix.is_some() || customer.is_some();
+            if !names_place && [&fingerprint, &family, &name, &key].into_iter().all(Option::is_none) {
                 let message = format!(
-                    "[[{table}]] names nothing; add `fingerprint`, `family`, `name`, `key` or `prefix`, since a rule without \
-                     any would silence everything"
+                    "[[{table}]] names nothing; add `fingerprint`, `family`, `name`, `key`, `prefix` or `customer`, since a \
+                     rule without any would silence everything"
                 );
                 return Err(wrong(offset, message));
             }
@@ -123,20 +149,27 @@ impl Silence {
                 name,
                 key,
                 prefix,
+                customer,
             });
         }
         Ok(Self { rules })
     }
 
-    /// The rule that holds a finding back today, if one does. `family` gives a fingerprint's name.
-    pub fn rule(
-        &self,
-        endpoint: SocketAddr,
-        look: &Look,
-        family: impl Fn(&str) -> Option<String>,
-        now: Timestamp,
-    ) -> Option<&Rule> {
-        self.rules.iter().find(|rule| !rule.has_expired(now) && rule.fits(endpoint, look, &family))
+    /// The rule that holds a finding back today, if one does.
+    #[must_use]
+    pub fn rule(&self, subject: &Subject<'_>, now: Timestamp) -> Option<&Rule> {
+        self.rules.iter().find(|rule| !rule.has_expired(now) && rule.fits(subject))
+    }
+
+    /// The first customer that a rule names, if any does: then it must be known whose an address is.
+    #[must_use]
+    pub fn first_customer(&self) -> Option<&NamedCustomer> {
+        self.rules.iter().find_map(|rule| rule.customer.as_ref())
+    }
+
+    /// The customers of the rules that still hold.
+    pub fn customers(&self, now: Timestamp) -> impl Iterator<Item = &NamedCustomer> {
+        self.rules.iter().filter(move |rule| !rule.has_expired(now)).filter_map(|rule| rule.customer.as_ref())
     }
 
     /// Rules that began to be about to end, or ended, after `since`: what is to be announced now.
@@ -158,7 +191,9 @@ impl Rule {
     }
 
     /// Whether everything that it names holds.
-    pub fn fits(&self, endpoint: SocketAddr, look: &Look, family: impl Fn(&str) -> Option<String>) -> bool {
+    #[must_use]
+    pub fn fits(&self, subject: &Subject<'_>) -> bool {
+        let Subject { endpoint, look, family, customer } = *subject;
         let id = look.verdict.as_ref().map(|verdict| verdict.fingerprint_id.as_str());
         let holds = |wanted: &Option<String>, found: Option<&str>| {
             wanted.as_ref().is_none_or(|wanted| found.is_some_and(|found| found.eq_ignore_ascii_case(wanted)))
@@ -169,16 +204,28 @@ impl Rule {
             hashes.into_iter().flatten().flatten().any(|hash| hash.eq_ignore_ascii_case(wanted))
         };
         holds(&self.fingerprint, id)
-            && holds(&self.family, id.and_then(family).as_deref())
+            && holds(&self.family, family)
             && holds(&self.name, look.shown.name.as_deref())
             && self.key.as_ref().is_none_or(is_key)
             && self.prefix.is_none_or(|prefix| contains(prefix, endpoint.ip()))
+            // Two customers may differ in case alone, so theirs is not ignored.
+            && self.customer.as_ref().is_none_or(|wanted| customer == Some(wanted.id.as_str()))
     }
 
     /// The first moment at which it no longer holds.
     fn end(&self) -> Timestamp {
         let next = self.expires.tomorrow().unwrap_or(self.expires);
         next.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |midnight| midnight.timestamp())
+    }
+}
+
+impl<'a> Subject<'a> {
+    /// A look at an endpoint, and whose the address was when it was taken, if that is known.
+    #[must_use]
+    pub fn new(endpoint: SocketAddr, look: &'a Look, set: &'a FingerprintSet, customer: Option<&'a str>) -> Self {
+        let verdict = look.verdict.as_ref();
+        let family = verdict.and_then(|verdict| set.get(&verdict.fingerprint_id)).map(|found| found.name.as_str());
+        Self { endpoint, look, family, customer }
     }
 }
 

@@ -9,21 +9,21 @@ fn look() -> Look {
     let shown =
         Shown { name: Some("WIN-BUNS25TD77J".to_owned()), certificate: Some(certificate), ..Default::default() };
     let (class, confidence) = (Class::CriminalImage, Confidence::Strong);
-    Look { shown, verdict: Some(Verdict { fingerprint_id: "redvds".to_owned(), class, confidence }) }
+    Look { seen_at: None, shown, verdict: Some(Verdict { fingerprint_id: "redvds".to_owned(), class, confidence }) }
 }
 
 fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn family(id: &str) -> Option<String> {
-    (id == "redvds").then(|| "RedVDS".to_owned())
+fn rule<'a>(silence: &'a Silence, customer: Option<&str>, now: &str) -> Option<&'a Rule> {
+    let endpoint = "192.0.2.7:3389".parse().unwrap();
+    silence.rule(&Subject { endpoint, look: &look(), family: Some("RedVDS"), customer }, time(now))
 }
 
 fn is_silent(conditions: &str) -> bool {
     let silence = Silence::parse("suppress.toml", &format!("[[suppress]]\n{RULE}{conditions}\n")).unwrap();
-    let endpoint = "192.0.2.7:3389".parse().unwrap();
-    silence.rule(endpoint, &look(), family, time("2026-12-31T23:59:59Z")).is_some()
+    rule(&silence, Some("C-1001"), "2026-12-31T23:59:59Z").is_some()
 }
 
 #[test]
@@ -36,6 +36,8 @@ fn every_condition_of_a_rule_must_hold() {
         "key = \"aa\"",
         "prefix = \"192.0.2.0/28\"",
         "prefix = \"192.0.2.7\"\nfingerprint = \"redvds\"",
+        "customer = \"C-1001\"",
+        "customer = \"C-1001\"\nfingerprint = \"redvds\"",
     ] {
         assert!(is_silent(conditions), "{conditions}");
     }
@@ -46,6 +48,9 @@ fn every_condition_of_a_rule_must_hold() {
         "prefix = \"192.0.2.8/29\"",
         "prefix = \"2001:db8::/32\"",
         "prefix = \"192.0.2.7\"\nname = \"OTHER\"",
+        "customer = \"c-1001\"",
+        "customer = \"\"",
+        "customer = \"C-1001\"\nname = \"OTHER\"",
     ] {
         assert!(!is_silent(conditions), "{conditions}");
     }
@@ -54,14 +59,27 @@ fn every_condition_of_a_rule_must_hold() {
 #[test]
 fn a_rule_holds_through_its_last_day_and_its_end_is_announced_twice() {
     let silence = Silence::parse("s", &format!("[[own_images]]\n{RULE}key = \"bb\"\n")).unwrap();
-    let endpoint = "192.0.2.7:3389".parse().unwrap();
-    assert!(silence.rule(endpoint, &look(), family, time("2027-01-01T00:00:00Z")).is_none());
+    assert!(rule(&silence, None, "2027-01-01T00:00:00Z").is_none());
     let announced = |since, now| silence.ending(time(since), time(now)).count();
     assert_eq!(announced("2026-12-01T00:00:00Z", "2026-12-24T23:00:00Z"), 0);
     assert_eq!(announced("2026-12-24T23:00:00Z", "2026-12-25T01:00:00Z"), 1);
     assert_eq!(announced("2026-12-25T01:00:00Z", "2026-12-31T01:00:00Z"), 0);
     assert_eq!(announced("2026-12-31T01:00:00Z", "2027-01-01T01:00:00Z"), 1);
     assert_eq!(announced("2027-01-01T01:00:00Z", "2027-02-01T01:00:00Z"), 0);
+}
+
+#[test]
+fn customers_are_told_with_their_place_while_their_rules_hold() {
+    let ended = RULE.replace("2026-12-31", "2026-01-31");
+    let text = format!(
+        "[[suppress]]\n{ended}customer = \"C-1\"\n[[suppress]]\n{RULE}name = \"A\"\n[[own_images]]\n{RULE}customer = \"C-2\"\n"
+    );
+    let silence = Silence::parse("suppress.toml", &text).unwrap();
+    let named = |id: &str, place: &str| NamedCustomer { id: id.to_owned(), place: place.to_owned() };
+    let holding: Vec<_> = silence.customers(time("2026-11-22T12:00:00Z")).cloned().collect();
+    assert_eq!(holding, [named("C-2", "suppress.toml:15")]);
+    assert_eq!(silence.first_customer(), Some(&named("C-1", "suppress.toml:5")), "what it held back is still counted");
+    assert!(rule(&silence, None, "2026-11-22T12:00:00Z").is_none(), "an address of nobody is no customer's");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, params};
 
 use super::sweeps::set_id;
-use super::{Store, StoreError, endpoint, json, nanoseconds, text};
+use super::{Store, StoreError, endpoint, json, nanoseconds, text, time};
 use crate::change::{Change, Comparison, Entry, Kind, Look, Presence, Shown, Sight, Standing};
 
 /// What a sweep's end writes, all at once.
@@ -42,10 +42,11 @@ impl Store {
         let set = set_id(&self.connection, fingerprint_set).map_err(self.wrong())?;
         let previous = self.complete_before(sweep)?.map(|previous| previous.id);
         let sql = "SELECT e.id, e.address, e.port, e.presence, e.misses, e.seen_in, e.judged_by,
-                before.shown, judged.verdict, s.status, now.shown, found.verdict
+                before.shown, judged.verdict, last.seen_at, s.status, now.shown, found.verdict, s.seen_at
             FROM endpoint e
             LEFT JOIN observation before ON before.id = e.standing
             LEFT JOIN verdict judged ON judged.observation = e.standing AND judged.fingerprint_set = e.judged_by
+            LEFT JOIN sighting last ON last.endpoint = e.id AND last.sweep = e.seen_in
             LEFT JOIN sighting s ON s.endpoint = e.id AND s.sweep = ?1
             LEFT JOIN observation o ON o.id = s.observation
             LEFT JOIN observation now ON now.id = o.subject
@@ -55,8 +56,8 @@ impl Store {
             let presence: String = row.get(3)?;
             let seen_in: Option<i64> = row.get(5)?;
             let judged_by: Option<i64> = row.get(6)?;
-            let status: Option<String> = row.get(9)?;
-            let sight = match look(row, 10)? {
+            let status: Option<String> = row.get(10)?;
+            let sight = match timed_look(row, 11)? {
                 Some(look) => Some(Sight::Seen(Box::new(look))),
                 None => status.map(|_| Sight::Missed),
             };
@@ -65,7 +66,7 @@ impl Store {
                 misses: row.get(4)?,
                 was_seen_last: seen_in.is_some() && seen_in == previous,
                 other_fingerprints: judged_by != Some(set),
-                look: look(row, 7)?,
+                look: timed_look(row, 7)?,
             };
             Ok(Entry { id: row.get(0)?, endpoint: endpoint(row, 1)?, before, sight })
         })
@@ -149,7 +150,7 @@ impl Store {
                 misses: then.misses,
                 was_seen_last: then.seen_in == Some(first),
                 other_fingerprints: old_set != new_set,
-                look: then.subject.map(|subject| self.look_of(subject, old_set)).transpose()?,
+                look: then.subject.map(|subject| self.look_of(subject, old_set, then.seen_at)).transpose()?,
             };
             if before.presence == Presence::Present && moved_by(first, &then) {
                 before.presence = Presence::Moved;
@@ -157,7 +158,9 @@ impl Store {
             let is_there = now.seen_in > then.seen_in && !now.is_gone;
             let sight = match now.subject {
                 _ if last_probed <= first => None,
-                Some(subject) if is_there => Some(Sight::Seen(Box::new(self.look_of(subject, new_set)?))),
+                Some(subject) if is_there => {
+                    Some(Sight::Seen(Box::new(self.look_of(subject, new_set, now.seen_at)?)))
+                }
                 _ => {
                     // As many misses as there are in the end, this one among them.
                     before.misses = now.misses.saturating_sub(1);
@@ -187,7 +190,7 @@ impl Store {
 
     /// Where an endpoint stood after a sweep.
     fn point(&self, endpoint: i64, sweep: i64, misses_until_gone: u32) -> Result<Point, StoreError> {
-        let sql = "SELECT s.sweep, o.subject FROM sighting s JOIN sweep w ON w.id = s.sweep
+        let sql = "SELECT s.sweep, o.subject, s.seen_at FROM sighting s JOIN sweep w ON w.id = s.sweep
             LEFT JOIN observation o ON o.id = s.observation
             WHERE s.endpoint = ?1 AND s.sweep <= ?2 AND w.state = 'complete' ORDER BY s.sweep DESC";
         let walk = || {
@@ -198,7 +201,7 @@ impl Store {
                 let (in_sweep, subject): (i64, Option<i64>) = (look.get(0)?, look.get(1)?);
                 point.probed_in = point.probed_in.or(Some(in_sweep));
                 if subject.is_some() {
-                    (point.seen_in, point.subject) = (Some(in_sweep), subject);
+                    (point.seen_in, point.subject, point.seen_at) = (Some(in_sweep), subject, look.get(2)?);
                     point.is_gone = point.misses >= misses_until_gone.max(1);
                     break;
                 }
@@ -209,18 +212,25 @@ impl Store {
         walk().map_err(self.wrong())
     }
 
-    fn look_of(&self, observation: i64, set: i64) -> Result<Look, StoreError> {
+    fn look_of(&self, observation: i64, set: i64, seen_at: i64) -> Result<Look, StoreError> {
         let sql = "SELECT o.shown, v.verdict FROM observation o
             LEFT JOIN verdict v ON v.observation = o.id AND v.fingerprint_set = ?2 WHERE o.id = ?1";
         let looks = self.rows(sql, [observation, set], |row| look(row, 0))?;
-        Ok(looks.into_iter().flatten().next().unwrap_or_default())
+        let look = looks.into_iter().flatten().next().unwrap_or_default();
+        Ok(Look { seen_at: Some(time(seen_at)), ..look })
     }
 }
 
 fn look(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Look>> {
     let shown: Option<Shown> = json(row, column)?;
     let verdict = json(row, column + 1)?;
-    Ok(shown.map(|shown| Look { shown, verdict }))
+    Ok(shown.map(|shown| Look { seen_at: None, shown, verdict }))
+}
+
+/// A look with when it was taken, in the column after it.
+fn timed_look(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Look>> {
+    let seen_at: Option<i64> = row.get(column + 2)?;
+    Ok(look(row, column)?.map(|look| Look { seen_at: seen_at.map(time), ..look }))
 }
 
 /// The standing of an endpoint, told from its looks.
@@ -231,6 +241,8 @@ struct Point {
     /// The last sweep that saw it, and what it showed.
     seen_in: Option<i64>,
     subject: Option<i64>,
+    /// When; of no meaning where it was never seen.
+    seen_at: i64,
     /// How often it was missed since.
     misses: u32,
     is_gone: bool,

@@ -1,4 +1,4 @@
-//! Never two sweeps at once: a lock of the operating system, which ends with its holder however that ends.
+//! Never two at once that probe for one history: a lock of the operating system, which ends with its holder however that ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};

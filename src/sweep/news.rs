@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::settings::NewsOf;
+use crate::cases::Customers;
 use crate::change::{Aspect, Change, Comparison, Kind, Look};
 use crate::fingerprint::{Class, FingerprintSet};
-use crate::silence::{Rule, Silence};
+use crate::silence::{Rule, Silence, Subject};
 use crate::visible::visible;
 
 /// Raised when the shape of news or alerts changes its meaning.
@@ -63,11 +65,17 @@ pub struct Judged<'a> {
 impl<'a> Judged<'a> {
     /// Looks for the rules that hold changes back.
     #[must_use]
-    pub fn new(comparison: &'a Comparison, silence: &Silence, set: &FingerprintSet, now: Timestamp) -> Self {
-        let family = |id: &str| set.get(id).map(|fingerprint| fingerprint.name.clone());
+    pub fn new(
+        comparison: &'a Comparison,
+        silence: &Silence,
+        customers: Option<&Customers>,
+        set: &FingerprintSet,
+        now: Timestamp,
+    ) -> Self {
         let reason = |change: &Change| {
-            let finding = finding(change)?;
-            let Rule { place, reason, author, .. } = silence.rule(change.endpoint, finding, family, now)?;
+            let look = finding(change)?;
+            let subject = subject(seen_where(change, look), look, customers, set);
+            let Rule { place, reason, author, .. } = silence.rule(&subject, now)?;
             Some(format!("{place}: {reason} ({author})"))
         };
         let silenced = comparison.changes.iter().map(|(_, change)| reason(change)).collect();
@@ -147,6 +155,26 @@ fn finding(change: &Change) -> Option<&Look> {
     [&change.after, &change.before].into_iter().flatten().find(|look| look.is_finding())
 }
 
+/// Where it was seen: what a machine showed before it moved, at the other endpoint.
+fn seen_where(change: &Change, look: &Look) -> SocketAddr {
+    match change.kind {
+        Kind::Moved { from } if change.before.as_ref().is_some_and(|before| std::ptr::eq(before, look)) => from,
+        _ => change.endpoint,
+    }
+}
+
+/// What rules are asked about: a look, and whose the address was when it was taken.
+#[must_use]
+pub fn subject<'a>(
+    endpoint: SocketAddr,
+    look: &'a Look,
+    customers: Option<&'a Customers>,
+    set: &'a FingerprintSet,
+) -> Subject<'a> {
+    let owner = customers.zip(look.seen_at).and_then(|(customers, at)| customers.owner(endpoint.ip(), at));
+    Subject::new(endpoint, look, set, owner.map(|owner| owner.customer_id))
+}
+
 fn is_renewal(change: &Change) -> bool {
     matches!(&change.kind, Kind::Changed { aspects } if aspects.iter().all(|aspect| *aspect == Aspect::Renewal))
 }
@@ -220,3 +248,7 @@ fn told(look: &Look) -> String {
     });
     format!("{name}{build}{verdict}")
 }
+
+#[cfg(test)]
+#[path = "news_tests.rs"]
+mod tests;

@@ -81,6 +81,9 @@ pub struct Settings {
     /// What is not to be alerted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suppress: Option<PathBuf>,
+    /// Whose addresses there are; needed by rules that name a customer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customers: Option<PathBuf>,
     /// A file that is written every minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<PathBuf>,
@@ -199,10 +202,19 @@ impl Settings {
 
     fn begin_at(&mut self, folder: &Path) {
         let Self {
-            history, scope_files, target_files, exclude_files, fingerprints, suppress, heartbeat, outputs, ..
+            history,
+            scope_files,
+            target_files,
+            exclude_files,
+            fingerprints,
+            suppress,
+            customers,
+            heartbeat,
+            outputs,
+            ..
         } = self;
         let lists = [scope_files, target_files, exclude_files, fingerprints, outputs];
-        let all = lists.into_iter().flatten().chain([history]).chain(suppress).chain(heartbeat);
+        let all = lists.into_iter().flatten().chain([history]).chain(suppress).chain(customers).chain(heartbeat);
         for path in all {
             *path = folder.join(&path);
         }

@@ -11,8 +11,9 @@ use crate::visible::visible;
 
 pub(super) fn list(flags: &SiteFlags, states: &[State], as_json: bool) -> Result<Exit, Failure> {
     let mut site = Site::open(flags)?;
-    if let Some(customers) = site.customers()? {
-        site.open_cases(&customers)?;
+    let customers = site.customers()?;
+    if let Some(customers) = &customers {
+        site.open_cases(customers)?;
     }
     let asked = |case: &Case| {
         if states.is_empty() {
@@ -27,7 +28,7 @@ pub(super) fn list(flags: &SiteFlags, states: &[State], as_json: bool) -> Result
     let lines: Vec<String> = cases.iter().map(|case| told(case) + "\n").collect();
     stdout::print(&lines.concat())?;
     if cases.is_empty() {
-        let hint = if flags.customers.is_some() { "" } else { "; --customers opens cases for what sweeps have found" };
+        let hint = if customers.is_some() { "" } else { "; --customers opens cases for what sweeps have found" };
         eprintln!("no case stands so{hint}");
     }
     Ok(Exit::Done)

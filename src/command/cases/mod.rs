@@ -33,11 +33,12 @@ pub(super) struct CasesFlags {
 #[derive(Debug, Args)]
 pub(super) struct SiteFlags {
     /// Whose addresses there are: a CSV file with the columns `prefix`, `customer_id`, `contact`, `language`, `notes` and, if need
-    /// be, `valid_from` and `valid_to`
+    /// be, `valid_from` and `valid_to` [default: that of --config]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true)]
     customers: Option<PathBuf>,
 
-    /// The settings of the site's sweeps: history, fingerprints, suppress, scope, excludes and limits are taken from them
+    /// The settings of the site's sweeps: history, fingerprints, suppress, customers, scope, excludes and limits are
+    /// taken from them
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true)]
     config: Option<PathBuf>,
 
@@ -56,7 +57,7 @@ pub(super) struct SiteFlags {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Open cases for new findings (with --customers), and list those that are not settled
+    /// Open cases for new findings (if customers are known), and list those that are not settled
     List {
         /// List the cases that stand so; may be repeated [default: open and notified]
         #[arg(long, value_name = "STATE", value_parser = word::<State>())]
@@ -73,7 +74,8 @@ enum Action {
     },
     /// Write letters (text, HTML) and XARF reports on open cases whose endpoints were looked at again and still match
     Write(WriteFlags),
-    /// Probe the endpoints of cases again, one after the other, and keep what they show
+    /// Probe the endpoints of cases again, one after the other, and keep what they show; not while a sweep goes on (exit
+    /// code 5)
     Recheck(RecheckFlags),
     /// Note that the customer was told
     Notify(Settling),

@@ -1,4 +1,5 @@
-//! `cases recheck`: one look at each endpoint, by the same prober and within the same scope as a scan.
+//! `cases recheck`: one look at each endpoint, by the same prober and within the same scope as a scan, and never beside a
+//! sweep.
 
 use std::collections::HashSet;
 
@@ -12,6 +13,7 @@ use super::site::{Site, trouble};
 use crate::cases::{Case, Customers, Rules, State};
 use crate::observe::Observation;
 use crate::scan::Limits;
+use crate::sweep::lock::{Lock, LockError};
 use crate::target::{Addresses, Scope};
 use crate::visible::visible;
 
@@ -37,6 +39,15 @@ pub(super) struct RecheckFlags {
 
 pub(super) fn run(flags: &SiteFlags, recheck: &RecheckFlags) -> Result<Exit, Failure> {
     let mut site = Site::open(flags)?;
+    let allowed = Allowed::new(&site, recheck)?;
+    // A sweep that goes on may be asking the same host, and no host gets two connections at once.
+    let _lock = Lock::take(site.store.path(), "cases recheck").map_err(|error| match error {
+        LockError::Held { .. } => Failure::held(format!(
+            "{error}; nothing was sent. What a sweep sees counts for letters as well, and a sweep that was stopped goes on \
+             with its next run"
+        )),
+        LockError::Io(..) => Failure::usage(error),
+    })?;
     let mut cases: Vec<Case> = if recheck.open {
         let customers = site.customers()?;
         if let Some(customers) = &customers {
@@ -47,7 +58,6 @@ pub(super) fn run(flags: &SiteFlags, recheck: &RecheckFlags) -> Result<Exit, Fai
     } else {
         site.cases(&recheck.ids)?
     };
-    let allowed = Allowed::new(&site, recheck)?;
     let mut skipped = false;
     if recheck.open {
         cases.retain(|case| {

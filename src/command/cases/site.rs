@@ -1,19 +1,18 @@
 //! What every action on cases needs: the history, the fingerprints, the rules, the customers.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use super::super::sweep::silence;
-use super::super::{Failure, fingerprints};
+use super::super::{Failure, customers, fingerprints};
 use super::SiteFlags;
 use crate::cases::{Binding, Case, Customers, Finding, group, identity, told};
 use crate::change::{Look, Shown, Verdict};
 use crate::fingerprint::{FingerprintSet, Match};
-use crate::silence::{Rule, Silence};
+use crate::silence::{Rule, Silence, Subject};
 use crate::store::{Standing, Store, StoreError};
 use crate::sweep::settings::Settings;
 use crate::visible::visible;
@@ -33,7 +32,7 @@ pub(super) fn trouble(error: &StoreError) -> Failure {
 pub(super) struct Site {
     pub(super) store: Store,
     pub(super) set: FingerprintSet,
-    pub(super) silence: Silence,
+    silence: Silence,
     pub(super) settings: Option<Settings>,
     customers: Option<PathBuf>,
 }
@@ -54,15 +53,15 @@ impl Site {
         let history = flags.history.as_ref().or(configured.map(|settings| &settings.history));
         let history = history.map_or(Path::new("history.db"), PathBuf::as_path);
         let store = Store::open_existing(history).map_err(Failure::usage)?;
-        Ok(Self { store, set, silence, settings, customers: flags.customers.clone() })
+        let customers =
+            flags.customers.as_ref().or(configured.and_then(|settings| settings.customers.as_ref())).cloned();
+        Ok(Self { store, set, silence, settings, customers })
     }
 
-    /// The customers, if a file of them was named.
+    /// The customers, if a file of them was named. Without one no case is opened and no letter written, so that no rule is
+    /// asked either.
     pub(super) fn customers(&self) -> Result<Option<Customers>, Failure> {
-        let Some(path) = &self.customers else { return Ok(None) };
-        let name = path.display().to_string();
-        let file = File::open(path).map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
-        Customers::read(&name, file).map(Some).map_err(Failure::usage)
+        self.customers.as_deref().map(|path| customers::read(path, &self.silence)).transpose()
     }
 
     /// The cases with these numbers.
@@ -83,7 +82,7 @@ impl Site {
         let now = Timestamp::now();
         self.store.judge(&self.set).map_err(|error| trouble(&error))?;
         let standing = self.store.standing(&self.set).map_err(|error| trouble(&error))?;
-        let findings = standing.iter().filter_map(|standing| self.finding(standing, now)).collect();
+        let findings = standing.iter().filter_map(|standing| self.finding(standing, customers, now)).collect();
         let known = self.store.cases().map_err(|error| trouble(&error))?;
         let grouped = group(findings, customers, &known);
         self.store.keep_cases(&grouped, now).map_err(|error| trouble(&error))?;
@@ -97,9 +96,10 @@ impl Site {
         Ok(standing)
     }
 
-    fn finding(&self, standing: &Standing, now: Timestamp) -> Option<Finding> {
+    fn finding(&self, standing: &Standing, customers: &Customers, now: Timestamp) -> Option<Finding> {
         let Standing { endpoint, first_seen, last_seen, shown, matches } = standing;
-        let silenced = |found: &Match| rule(&self.silence, &self.set, *endpoint, shown, found, now).is_some();
+        let owner = customers.owner(endpoint.ip(), *last_seen).map(|owner| owner.customer_id);
+        let silenced = |found: &Match| self.rule(*endpoint, shown, found, owner, now).is_some();
         let Match { fingerprint_id, class, confidence, .. } = told(matches, silenced)?;
         Some(Finding {
             endpoint: *endpoint,
@@ -112,26 +112,26 @@ impl Site {
         })
     }
 
-    /// Why a match is held back, if it is.
+    /// Why a match of a case is held back, if it is. Letters are written only on looks at what was its customer's then.
     pub(super) fn silenced(&self, binding: &Binding, shown: &Shown, found: &Match, now: Timestamp) -> Option<String> {
-        let Rule { place, reason, author, .. } = rule(&self.silence, &self.set, binding.endpoint, shown, found, now)?;
+        let Binding { endpoint, customer_id, .. } = binding;
+        let Rule { place, reason, author, .. } = self.rule(*endpoint, shown, found, Some(customer_id), now)?;
         Some(visible(&format!("{place}: {reason} ({author})")).into_owned())
     }
-}
 
-fn rule<'a>(
-    silence: &'a Silence,
-    set: &FingerprintSet,
-    endpoint: std::net::SocketAddr,
-    shown: &Shown,
-    found: &Match,
-    now: Timestamp,
-) -> Option<&'a Rule> {
-    let Match { fingerprint_id, class, confidence, .. } = found;
-    let verdict = Verdict { fingerprint_id: fingerprint_id.clone(), class: *class, confidence: *confidence };
-    let look = Look { shown: shown.clone(), verdict: Some(verdict) };
-    let family = |id: &str| set.get(id).map(|fingerprint| fingerprint.name.clone());
-    silence.rule(endpoint, &look, family, now)
+    fn rule(
+        &self,
+        endpoint: SocketAddr,
+        shown: &Shown,
+        found: &Match,
+        customer: Option<&str>,
+        now: Timestamp,
+    ) -> Option<&Rule> {
+        let Match { fingerprint_id, class, confidence, .. } = found;
+        let verdict = Verdict { fingerprint_id: fingerprint_id.clone(), class: *class, confidence: *confidence };
+        let look = Look { seen_at: None, shown: shown.clone(), verdict: Some(verdict) };
+        self.silence.rule(&Subject::new(endpoint, &look, &self.set, customer), now)
+    }
 }
 
 /// At how many addresses each fingerprint is found, borne out by more than a name.

@@ -59,7 +59,7 @@ pub(super) fn run(flags: &SiteFlags, write: &WriteFlags) -> Result<Exit, Failure
     let mut site = Site::open(flags)?;
     let Some(customers) = site.customers()? else {
         return Err(Failure::usage(
-            "nobody knows whose addresses these are; name a file of your customers with --customers",
+            "nobody knows whose addresses these are; name a file of your customers with --customers, or in sweep.toml",
         ));
     };
     let now = Timestamp::now();

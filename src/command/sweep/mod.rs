@@ -66,7 +66,7 @@ fn trouble(error: &StoreError) -> Failure {
 }
 
 pub(super) fn run(flags: &SweepFlags) -> Result<Exit, Failure> {
-    let mut prepared = Prepared::load(&flags.config)?;
+    let mut prepared = Prepared::load(&flags.config, flags.check)?;
     if flags.check {
         // A history that is there must be one, and nothing is made where there is none.
         if prepared.settings.history.exists() {

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::super::scan::targets::{Named, Order, draw_seed, list};
-use super::super::{Failure, fingerprints};
+use super::super::{Failure, customers, fingerprints};
 use crate::alert::{Ways, check_webhook};
+use crate::cases::Customers;
 use crate::fingerprint::FingerprintSet;
 use crate::output::format_of;
 use crate::scan::{Limits, Shard, Targets};
-use crate::silence::Silence;
+use crate::silence::{NamedCustomer, Silence};
 use crate::sweep::excludes::Read;
 use crate::sweep::settings::Settings;
 use crate::target::{Addresses, Scope};
@@ -25,18 +26,21 @@ pub(super) struct Prepared {
     pub(super) targets: Targets,
     pub(super) limits: Limits,
     pub(super) silence: Silence,
+    /// Whose addresses there are; absent where no rule asks for it.
+    pub(super) customers: Option<Customers>,
     pub(super) zone: TimeZone,
     pub(super) ways: Ways,
 }
 
 impl Prepared {
-    /// Reads and checks everything. The order of targets is drawn anew.
-    pub(super) fn load(path: &Path) -> Result<Self, Failure> {
+    /// Reads and checks everything; what this sweep would not use, only if `is_check`. The order of targets is drawn anew.
+    pub(super) fn load(path: &Path, is_check: bool) -> Result<Self, Failure> {
         let settings = Settings::load(path).map_err(Failure::usage)?;
         let set = fingerprints::load(&settings.fingerprints)?;
         let targets = targets(&settings)?;
         let limits = settings.limits().map_err(Failure::usage)?;
         let silence = settings.suppress.as_deref().map_or(Ok(Silence::default()), silence)?;
+        let customers = customers(&settings, &silence, is_check)?;
         let zone = match &settings.time_zone {
             None => TimeZone::system(),
             Some(name) => TimeZone::get(name)
@@ -68,7 +72,7 @@ impl Prepared {
             }
         }
         let ways = Ways { command: alerts.command.clone(), webhook: alerts.webhook.clone(), timeout: alerts.timeout.0 };
-        Ok(Self { settings, set, targets, limits, silence, zone, ways })
+        Ok(Self { settings, set, targets, limits, silence, customers, zone, ways })
     }
 
     /// A function that reads the excludes again.
@@ -79,7 +83,7 @@ impl Prepared {
 
     /// The settings as resolved, with what they come to.
     pub(super) fn describe(&self) -> Result<String, Failure> {
-        let Self { settings, set, targets, .. } = self;
+        let Self { settings, set, targets, customers, .. } = self;
         let mut text = toml::to_string_pretty(settings)
             .map_err(|error| Failure::usage(format!("the settings cannot be printed: {error}")))?;
         let (excluded, scope) = (targets.exclude.count(), targets.scope.named().count());
@@ -92,6 +96,9 @@ impl Prepared {
             set.iter().len(),
             set.hash(),
         );
+        if let Some(customers) = customers {
+            let _infallible = writeln!(text, "# rows of customers: {}", customers.len());
+        }
         Ok(text)
     }
 }
@@ -108,6 +115,20 @@ fn targets(settings: &Settings) -> Result<Targets, Failure> {
     Named::read(&settings.targets, &settings.target_files, false)?.targets(&settings.ports, scope, exclude, &order)
 }
 
+/// Whose addresses there are. Two million rows are not read where no rule asks for it, but a file that is not there is told
+/// before a rule does.
+fn customers(settings: &Settings, silence: &Silence, is_check: bool) -> Result<Option<Customers>, Failure> {
+    match (&settings.customers, silence.first_customer()) {
+        (None, None) => Ok(None),
+        (None, Some(NamedCustomer { place, .. })) => Err(Failure::usage(format!(
+            "{place}: nobody knows whose addresses these are; name a file of your customers in sweep.toml with \
+             `customers = \"customers.csv\"`"
+        ))),
+        (Some(path), None) if !is_check => customers::open(path).map(|_is_there| None),
+        (Some(path), _) => customers::read(path, silence).map(Some),
+    }
+}
+
 /// The rules of a file.
 pub(in crate::command) fn silence(path: &Path) -> Result<Silence, Failure> {
     let name = path.display().to_string();
@@ -120,7 +141,8 @@ pub(in crate::command) fn silence(path: &Path) -> Result<Silence, Failure> {
 fn check_written(config: &Path, settings: &Settings) -> Result<(), Failure> {
     let config = std::path::absolute(config).unwrap_or_default();
     let lists = [&settings.scope_files, &settings.target_files, &settings.exclude_files, &settings.fingerprints];
-    let read = lists.into_iter().flatten().chain(&settings.suppress).chain([&settings.history, &config]);
+    let read = lists.into_iter().flatten().chain(&settings.suppress).chain(&settings.customers);
+    let read = read.chain([&settings.history, &config]);
     let mut taken: HashSet<&Path> = read.map(AsRef::as_ref).collect();
     let written = settings.outputs.iter().chain(&settings.heartbeat);
     match written.into_iter().find(|path| !taken.insert(path)) {

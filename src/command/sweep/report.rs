@@ -13,7 +13,7 @@ use crate::change::{Entry, Sight, compare};
 use crate::silence::Rule;
 use crate::store::{Conclusion, StoreError};
 use crate::sweep::file::export;
-use crate::sweep::news::{Alert, Judged, News};
+use crate::sweep::news::{Alert, Judged, News, subject};
 use crate::sweep::recorder::Shared;
 
 /// Everything that the end needs.
@@ -54,13 +54,13 @@ impl Report<'_> {
     }
 
     fn conclude(&self, ended: &Ended) -> Result<(News, bool), Failure> {
-        let Prepared { settings, set, silence, .. } = self.prepared;
+        let Prepared { settings, set, silence, customers, .. } = self.prepared;
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Timestamp::now();
         let conclude = || -> Result<(News, bool), StoreError> {
             let entries = store.entries(self.sweep, set.hash())?;
             let comparison = compare(&entries, settings.misses.get());
-            let judged = Judged::new(&comparison, silence, set, now);
+            let judged = Judged::new(&comparison, silence, customers.as_ref(), set, now);
             let (history, previous) = (store.id()?, store.complete_before(self.sweep)?);
             let mut alerts = Vec::new();
             for change in judged.alerts() {
@@ -90,9 +90,11 @@ impl Report<'_> {
 
     /// A rule that ends, with how many findings there are that it speaks of.
     fn announcement(&self, rule: &Rule, entries: &[Entry], now: Timestamp) -> String {
-        let family = |id: &str| self.prepared.set.get(id).map(|fingerprint| fingerprint.name.clone());
+        let Prepared { set, customers, .. } = self.prepared;
         let speaks_of = |entry: &&Entry| match &entry.sight {
-            Some(Sight::Seen(look)) => look.is_finding() && rule.fits(entry.endpoint, look, family),
+            Some(Sight::Seen(look)) => {
+                look.is_finding() && rule.fits(&subject(entry.endpoint, look, customers.as_ref(), set))
+            }
             _ => false,
         };
         let count = entries.iter().filter(speaks_of).count();

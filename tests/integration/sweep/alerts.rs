@@ -152,6 +152,48 @@ fn what_is_silenced_is_counted_and_its_end_announced() {
 }
 
 #[test]
+fn a_rule_for_a_customer_holds_back_what_was_seen_while_the_address_was_theirs() {
+    let world = World::new(35);
+    let receiver = Receiver::start(&[200]);
+    world.settings(&format!(
+        "misses = 1\nsuppress = \"suppress.toml\"\ncustomers = \"customers.csv\"\n[alerts]\nwebhook = \"{}\"",
+        receiver.address
+    ));
+    world.folder.write(
+        "suppress.toml",
+        "[[suppress]]\ncustomer = \"C-1001\"\nreason = \"rebuilding\"\nauthor = \"ops\"\nexpires = \"2999-01-01\"\n",
+    );
+    world.customers("NET.0/24,C-1001,,,,,\nNET.32/27,C-1002,,,,,\n");
+    for last in [2, 5, 40] {
+        world.set(last, clone(last));
+    }
+    let news = world.complete();
+    assert!(news.contains("held back by suppress.toml: 2\n") && news.contains("127.67.35.40:"), "{news}");
+    assert!(!news.contains("127.67.35.2:") && !news.contains("127.67.35.5:"), "{news}");
+    let host = world.history(&["host", "127.67.35.5"]).stdout;
+    assert!(host.contains("suppress.toml:1: rebuilding (ops))"), "it is recorded all the same: {host}");
+
+    // From the second after the last look on, the addresses are let to somebody else.
+    let seen: jiff::Timestamp =
+        world.exported().values().map(|record| record["seen_at"].as_str().unwrap().parse().unwrap()).max().unwrap();
+    let relet = jiff::Timestamp::from_second(seen.as_second() + 1).unwrap();
+    world.customers(&format!("NET.0/24,C-1001,,,,,{relet}\nNET.0/24,C-1003,,,,{relet},\nNET.32/27,C-1002,,,,,\n"));
+    while jiff::Timestamp::now() < relet {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    world.set(2, clone(22));
+    world.remove(5);
+    let news = world.complete();
+    assert!(news.contains("held back by suppress.toml: 1\n"), "what is gone was the old customer's: {news}");
+    assert!(news.contains("changed   127.67.35.2:") && !news.contains("127.67.35.5:"), "{news}");
+    let told: Vec<String> =
+        receiver.got().iter().map(|(_, alert)| alert["endpoint"].as_str().unwrap().to_owned()).collect();
+    let port = world.server.port();
+    assert_eq!(told, [format!("127.67.35.40:{port}"), format!("127.67.35.2:{port}")]);
+    assert!(receiver.got()[1].1["after"]["seen_at"].as_str().is_some_and(|at| at.parse::<jiff::Timestamp>().is_ok()));
+}
+
+#[test]
 fn the_heartbeat_says_how_it_went() {
     let world = World::new(34);
     world.settings("heartbeat = \"beat.json\"");

@@ -13,12 +13,12 @@ fn shared(key: u8) -> Host {
 }
 
 impl World {
-    fn customers(&self, rows: &str) {
+    pub(super) fn customers(&self, rows: &str) {
         self.folder
             .write("customers.csv", &format!("{HEADER}{}", rows.replace("NET", &format!("127.67.{}", self.network))));
     }
 
-    fn cases(&self, arguments: &[&str]) -> Ran {
+    pub(super) fn cases(&self, arguments: &[&str]) -> Ran {
         let (config, customers) = (self.folder.path("sweep.toml"), self.folder.path("customers.csv"));
         run(&[&["cases", "--config", &config, "--customers", &customers], arguments].concat())
     }
@@ -225,6 +225,37 @@ fn what_is_silenced_has_no_case_and_no_letter() {
     world.cases(&["recheck", "1"]);
     let held = world.write(&["1"]);
     assert!(held.stderr.contains("a rule holds it back: ") && held.stderr.contains(": known (me)"), "{held:?}");
+}
+
+#[test]
+fn a_rule_for_a_customer_holds_their_letters_back_and_nobody_elses() {
+    let world = World::new(44);
+    world.set(2, clone(2));
+    world.set(40, clone(40));
+    world.complete();
+    world.customers("NET.0/27,C-1001,,,,,\nNET.32/27,C-1002,,,,,\n");
+    // The sweeps' settings name the customers, too.
+    let config = world.settings("customers = \"customers.csv\"\nsuppress = \"suppress.toml\"");
+    let cases = |arguments: &[&str]| run(&[&["cases", "--config", &config], arguments].concat());
+    world.folder.write("suppress.toml", "");
+    let listed = cases(&["list"]);
+    assert_eq!((listed.code, listed.stdout.lines().count()), (Some(0), 2), "{listed:?}");
+    assert_eq!(cases(&["recheck", "--open"]).code, Some(0));
+    let rule =
+        "[[suppress]]\nreason = \"rebuilding\"\nauthor = \"me\"\nexpires = \"2999-01-01\"\ncustomer = \"C-1001\"\n";
+    world.folder.write("suppress.toml", rule);
+    let letters = world.folder.path("letters");
+    let written = cases(&["write", &letters, "--org", "O", "--contact", "abuse@example.net"]);
+    assert_eq!(written.code, Some(3), "{written:?}");
+    assert!(written.stderr.contains("no letter on case 1 (127.67.44.2:"), "{written:?}");
+    assert!(written.stderr.contains("suppress.toml:1: rebuilding (me)"), "{written:?}");
+    assert!(world.letters().keys().all(|name| name.starts_with("C-1002/case-2.")), "{:?}", world.letters().keys());
+    assert_eq!(world.letters().len(), 3);
+    // What --customers names goes before, and a rule for nobody is a mistake there as well.
+    let other = world.folder.write("other.csv", &format!("{HEADER}127.67.44.0/24,C-2001,,,,,\n"));
+    let unknown = cases(&["--customers", &other, "list"]);
+    refused(&unknown, "suppress.toml:5: `");
+    refused(&unknown, "other.csv` has no customer `C-1001`; did you mean `C-2001`?");
 }
 
 #[track_caller]

@@ -46,17 +46,17 @@ impl World {
         world
     }
 
-    /// Writes the settings: those that every test has, and these; tables come last.
-    fn settings(&self, more: &str) {
+    /// Writes the settings: those that every test has, and these; tables come last. What comes back is the file.
+    fn settings(&self, more: &str) -> String {
         let (network, port) = (self.network, self.server.port());
         let text = format!(
             "history = \"history.db\"\ntargets = [\"127.67.{network}.0/26\"]\nports = \"{port}\"\n\
              exclude_files = [\"exclude.txt\"]\noutputs = [\"last.csv\", \"last.jsonl\"]\n{more}\n"
         );
-        self.folder.write("sweep.toml", &text);
         if !PathBuf::from(self.folder.path("exclude.txt")).exists() {
             self.folder.write("exclude.txt", "# nobody yet\n");
         }
+        self.folder.write("sweep.toml", &text)
     }
 
     fn set(&self, last: u8, host: Host) {

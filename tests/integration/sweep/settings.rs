@@ -46,6 +46,57 @@ fn bad_settings_get_one_sentence_and_no_packet() {
 }
 
 #[test]
+fn rules_for_customers_need_a_right_customers_file() {
+    let world = World::new(13);
+    let rule = "[[suppress]]\ncustomer = \"C-1O01\"\nreason = \"known\"\nauthor = \"me\"\nexpires = \"2999-01-01\"\n";
+    world.folder.write("suppress.toml", rule);
+    world.customers("NET.0/24,HOUSE,,,,,\nNET.0/26,C-1001,,,,,\n");
+    world.settings("suppress = \"suppress.toml\"");
+    refused(
+        &world,
+        "suppress.toml:2: nobody knows whose addresses these are; name a file of your customers in sweep.toml",
+    );
+    let both = "suppress = \"suppress.toml\"\ncustomers = \"customers.csv\"";
+    world.settings(both);
+    refused(&world, "suppress.toml:2: `");
+    refused(&world, "customers.csv` has no customer `C-1O01`; did you mean `C-1001`?");
+    for (id, hint) in
+        [("house", "did you mean `HOUSE`?"), ("\\u001b[2J-elsewhere", "no customer `\\u{1b}[2J-elsewhere`; mend it")]
+    {
+        world.folder.write("suppress.toml", &rule.replace("C-1O01", id));
+        refused(&world, hint);
+    }
+    world.settings(&both.replace("customers.csv", "nowhere.csv"));
+    refused(&world, "nowhere.csv` cannot be read");
+    world.settings("customers = \"nowhere.csv\"");
+    refused(&world, "nowhere.csv` cannot be read");
+    world.settings("customers = \"customers.csv\"\nheartbeat = \"customers.csv\"");
+    refused(&world, "customers.csv` is to be written and is named a second time");
+
+    // A rule that has ended speaks of nobody any more.
+    world.settings(both);
+    world.folder.write("suppress.toml", &rule.replace("2999", "2001"));
+    let ran = world.sweep(&["--check"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+    let path = world.folder.path("customers.csv");
+    assert!(ran.stdout.contains(&format!("customers = \"{path}\"\n")), "{ran:?}");
+    assert!(ran.stdout.contains("# rows of customers: 2\n"), "{ran:?}");
+
+    // A row that cannot be used stops whoever reads the file, and a check always does.
+    world.folder.write("suppress.toml", &rule.replace("C-1O01", "C-1001"));
+    world.customers("NET.0/26,C-1001,,,,,\nNET.7/24,C-1002,,,,,\n");
+    for more in [&["--check"][..], &[]] {
+        let ran = world.sweep(more);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
+        assert!(ran.stderr.contains("customers.csv:3: `127.67.13.7/24` has bits set beyond its length"), "{ran:?}");
+    }
+    assert_eq!(world.server.journal().connections(), 0, "no packet before everything is understood");
+    world.settings("customers = \"customers.csv\"");
+    assert_eq!(world.sweep(&["--check"]).code, Some(2));
+    assert_eq!(world.sweep(&[]).code, Some(0), "no rule asks whose an address is");
+}
+
+#[test]
 fn check_prints_what_would_be_done_and_what_is_printed_can_be_read_again() {
     let world = World::new(11);
     world.settings("windows = [\"22:00-6:00\"]\n[limits]\nrate = 77\nmax_duration = \"2h\"");
@@ -92,7 +143,9 @@ fn the_examples_are_right() {
     let own = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fingerprints/criminal-image/redvds.toml"))
         .unwrap();
     folder.write("fingerprints/own.toml", &own.replacen("id = \"redvds\"", "id = \"own\"\noverrides = \"redvds\"", 1));
-    folder.write("suppress.toml", &read("suppress.toml"));
+    for name in ["suppress.toml", "customers.csv"] {
+        folder.write(name, &read(name));
+    }
     let whole = folder.write("whole.toml", &whole);
     for (config, expected) in [(plain, "# endpoints: 512;"), (whole, "# endpoints: 129;")] {
         let ran = run(&["sweep", "--config", &config, "--check"]);

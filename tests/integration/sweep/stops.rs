@@ -6,9 +6,12 @@ use crate::support::PATIENCE;
 
 impl World {
     fn spawn(&self, more: &[&str]) -> std::process::Child {
-        let config = self.folder.path("sweep.toml");
-        rdprint(&Self::arguments(&config, more)).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        spawn(&Self::arguments(&self.folder.path("sweep.toml"), more))
     }
+}
+
+fn spawn(arguments: &[&str]) -> std::process::Child {
+    rdprint(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 fn ended(child: std::process::Child) -> Ran {
@@ -87,6 +90,48 @@ fn never_two_at_once() {
     first.wait().unwrap();
     world.settings("");
     assert_eq!(world.sweep(&[]).code, Some(0));
+}
+
+#[test]
+fn no_host_is_asked_by_a_sweep_and_for_a_case_at_once() {
+    let world = World::new(29);
+    for last in 1..=20 {
+        world.set(last, clone(last));
+    }
+    world.customers("NET.0/24,alice,,,,,\n");
+    assert_eq!(world.sweep(&["--accept-losses"]).code, Some(0));
+    assert_eq!(world.cases(&["list"]).stdout.lines().count(), 20);
+
+    let begun = world.server.journal().connections();
+    world.settings("[limits]\nrate = 2");
+    let mut sweep = world.spawn(&[]);
+    world.server.wait_for(PATIENCE, |journal| journal.connections() > begun);
+    let held = world.cases(&["recheck", "--open"]);
+    assert_eq!((held.code, held.stdout.as_str()), (Some(5), ""), "{held:?}");
+    assert!(held.stderr.starts_with(&format!("rdprint: process {} (rdprint sweep, since 20", sweep.id())), "{held:?}");
+    assert!(held.stderr.contains("nothing was sent. What a sweep sees counts for letters as well"), "{held:?}");
+    assert!(sweep.try_wait().unwrap().is_none(), "the sweep went on all the while");
+    assert_eq!(world.cases(&["list"]).stdout.lines().count(), 20, "what sends nothing needs no lock");
+    sweep.kill().unwrap();
+    sweep.wait().unwrap();
+
+    let begun = world.server.settled(PATIENCE).connections();
+    let (config, customers) = (world.folder.path("sweep.toml"), world.folder.path("customers.csv"));
+    let mut recheck = spawn(&["cases", "--config", &config, "--customers", &customers, "recheck", "--open"]);
+    world.server.wait_for(PATIENCE, |journal| journal.connections() > begun);
+    for ran in [world.sweep(&[]), world.cases(&["recheck", "1"])] {
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(5), ""), "{ran:?}");
+        let holder = format!("rdprint: process {} (rdprint cases recheck, since 20", recheck.id());
+        assert!(ran.stderr.starts_with(&holder), "{ran:?}");
+    }
+    assert!(recheck.try_wait().unwrap().is_none(), "the recheck went on all the while");
+    recheck.kill().unwrap();
+    recheck.wait().unwrap();
+    // The sweep that was broken off goes on, and afterwards cases can be looked at.
+    world.settings("");
+    assert_eq!(world.sweep(&["--accept-losses"]).code, Some(0));
+    assert_eq!(world.history(&["sweeps", "--json"]).stdout.lines().count(), 2);
+    assert_eq!(world.cases(&["recheck", "--open"]).stdout.lines().count(), 20);
 }
 
 #[test]

@@ -57,6 +57,7 @@ fn main() {
             comparison: &comparison,
             silenced: &[],
             alerts: &[],
+            news: None,
             misses: MISSES,
             coverage: "{}",
             ended: start,
@@ -72,11 +73,11 @@ fn main() {
         }
     }
     drop(store);
-    questions(&path, &set, sweeps);
+    questions(&path, sweeps);
     fs::remove_dir_all(&folder).expect("the folder goes");
 }
 
-fn questions(path: &Path, set: &FingerprintSet, sweeps: i64) {
+fn questions(path: &Path, sweeps: i64) {
     let time = |what: &str, work: &mut dyn FnMut() -> usize| {
         let clock = Instant::now();
         let count = work();
@@ -96,7 +97,7 @@ fn questions(path: &Path, set: &FingerprintSet, sweeps: i64) {
     time("finding", &mut || store.finding("redvds").expect("looks").len());
     time("sweeps", &mut || store.sweeps().expect("sweeps").len());
     time("the last look at each endpoint", &mut || store.observations(Which::Latest).expect("looks").count());
-    time("records of a sweep, as for its export", &mut || store.records(sweeps, set).expect("records").count());
+    time("records of a sweep, as for its export", &mut || store.records(sweeps).expect("records").count());
     time("backup", &mut || {
         store.backup(&path.with_extension("copy")).expect("a copy");
         1

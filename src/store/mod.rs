@@ -11,6 +11,7 @@ mod keep;
 mod looks;
 mod open;
 mod outbox;
+mod owed;
 mod past;
 mod sweeps;
 

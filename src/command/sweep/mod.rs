@@ -3,6 +3,7 @@
 mod prepare;
 mod report;
 mod run;
+mod settle;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -18,11 +19,13 @@ use crate::store::{Store, StoreError};
 use crate::sweep::lock::{Lock, LockError};
 use crate::sweep::recorder::Shared;
 use crate::sweep::window;
+use crate::visible::visible;
 
 use prepare::Prepared;
 pub(super) use prepare::silence;
 use report::Report;
 use run::{Begun, Ended};
+use settle::settle;
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -79,23 +82,28 @@ pub(super) fn run(flags: &SweepFlags) -> Result<Exit, Failure> {
         LockError::Held { .. } => Failure::held(error),
         LockError::Io(..) => Failure::usage(error),
     })?;
-    let store = Store::open(&prepared.settings.history).map_err(unopened)?;
+    let store: Shared = Arc::new(Mutex::new(Store::open(&prepared.settings.history).map_err(unopened)?));
+    let settled = settle(flags, &prepared.settings, &store);
     let rest = window::open_for(&prepared.settings.windows, &prepared.zone, Timestamp::now());
     let Ok(rest) = rest else {
         eprintln!("rdprint: no window is open now; nothing was sent");
-        return Ok(Exit::Incomplete);
+        return settled.map(|_| Exit::Incomplete);
     };
+    let was_failed_on = settled.unwrap_or_else(|failure| {
+        // That nobody can be told is no reason not to look; it is tried again at the end, which then is the exit code.
+        eprintln!("rdprint: {}", visible(&failure.to_string()));
+        false
+    });
     let mut limits = raise_file_limit(prepared.limits.clone());
     limits.max_duration = limits.max_duration.into_iter().chain(rest).min();
     prepared.limits = limits;
 
-    let store: Shared = Arc::new(Mutex::new(store));
     let begun = begin(flags, &mut prepared, &store)?;
     let ended = run::carry_out(flags, &prepared, &store, &begun)?;
     if flags.verbose || std::io::stderr().is_terminal() {
         eprint!("{}", ended.coverage);
     }
-    Report { flags, prepared: &prepared, store: &store, sweep: begun.sweep }.finish(ended)
+    Report { flags, prepared: &prepared, store: &store, sweep: begun.sweep, was_failed_on }.finish(ended)
 }
 
 /// Goes on with the last sweep, if that can be, or begins one.

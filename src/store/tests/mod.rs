@@ -103,8 +103,15 @@ fn finish(store: &mut Store, id: i64, set: &FingerprintSet) -> Comparison {
     let comparison = compare(&store.entries(id, set.hash()).unwrap(), 2);
     let ended = store.sweep(id).unwrap().unwrap().started;
     let silenced = vec![None; comparison.changes.len()];
-    let conclusion =
-        Conclusion { comparison: &comparison, silenced: &silenced, alerts: &[], misses: 2, coverage: "{}", ended };
+    let conclusion = Conclusion {
+        comparison: &comparison,
+        silenced: &silenced,
+        alerts: &[],
+        news: None,
+        misses: 2,
+        coverage: "{}",
+        ended,
+    };
     store.conclude(id, &conclusion).unwrap();
     comparison
 }

@@ -101,6 +101,7 @@ fn alerts_are_owed_until_they_are_delivered() {
         comparison: &Comparison::default(),
         silenced: &[],
         alerts: &[alert("a"), alert("b"), alert("a")],
+        news: None,
         misses: 2,
         coverage: "{}",
         ended: Timestamp::from_second(100).unwrap(),

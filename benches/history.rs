@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use rdprint::change::compare;
 use rdprint::fingerprint::FingerprintSet;
 use rdprint::observe::{Certificate, Hex, KeyPossession, Ntlm, Observation, Stage, Status, Tls, X224, X224Answer};
-use rdprint::store::{Conclusion, Store, Which};
+use rdprint::store::{Allowed, Conclusion, Store, Which};
 use rdprint::verdict::Record;
 use simulator::Certificate as Recipe;
 
@@ -43,7 +43,7 @@ fn main() {
     let sweeps = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(SWEEPS);
     for sweep in 0..sweeps {
         let (mut commits, start) = (0.0, Timestamp::from_second(1_700_000_000 + sweep * WEEK).expect("a time"));
-        let id = store.begin("{}", set.hash(), start).expect("a sweep");
+        let id = store.begin("{}", &Allowed::default(), set.hash(), start).expect("a sweep");
         let records: Vec<Record> =
             (0..HOSTS).map(|number| Record::judge(host(number, sweep, &certificate), &set)).collect();
         for batch in records.chunks(BATCH) {

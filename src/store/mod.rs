@@ -30,7 +30,7 @@ pub use keep::Pruned;
 pub use looks::Which;
 pub use outbox::Waiting;
 pub use past::{PastChange, PastLook};
-pub use sweeps::{State, Sweep};
+pub use sweeps::{Allowed, State, Sweep};
 
 /// An open history.
 #[derive(Debug)]

@@ -125,20 +125,22 @@ fn begin(flags: &SweepFlags, prepared: &mut Prepared, store: &Shared) -> Result<
         let identity: Option<Identity> = serde_json::from_str(&sweep.identity).ok();
         let limit = SignedDuration::try_from(prepared.settings.resume_within.0).unwrap_or(SignedDuration::MAX);
         let is_fresh = now.duration_since(sweep.started) <= limit;
-        if let Some(identity) = identity.filter(|_| is_fresh) {
+        // What a sweep was allowed stands in the history as one word for all of it.
+        let is_allowed_the_same = sweep.allowed.as_ref().is_none_or(|allowed| *allowed == prepared.allowed);
+        if let Some(identity) = identity.filter(|_| is_fresh && is_allowed_the_same) {
             let targets = crate::scan::Targets { seed: identity.seed, ..prepared.targets.clone() };
             if Identity::of(&targets) == identity {
                 prepared.targets = targets;
                 let progress: Progress =
                     sweep.cursor.as_deref().and_then(|cursor| serde_json::from_str(cursor).ok()).unwrap_or_default();
-                store.go_on(sweep.id, prepared.set.hash()).map_err(|error| trouble(&error))?;
+                store.go_on(sweep.id, &prepared.allowed, prepared.set.hash()).map_err(|error| trouble(&error))?;
                 return Ok(Begun { sweep: sweep.id, progress, cursor: sweep.cursor });
             }
         }
     }
     // Numbers and words always have a JSON form.
     let identity = serde_json::to_string(&Identity::of(&prepared.targets)).unwrap_or_default();
-    let sweep = store.begin(&identity, prepared.set.hash(), now).map_err(|error| trouble(&error))?;
+    let sweep = store.begin(&identity, &prepared.allowed, prepared.set.hash(), now).map_err(|error| trouble(&error))?;
     Ok(Begun { sweep, progress: Progress::default(), cursor: None })
 }
 

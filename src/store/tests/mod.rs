@@ -93,7 +93,7 @@ fn fingerprints() -> FingerprintSet {
 fn sweep(store: &mut Store, set: &FingerprintSet, seen: Vec<Observation>) -> Vec<Change> {
     let start = seen.first().map_or(Timestamp::UNIX_EPOCH, |seen| seen.seen_at);
     store.judge(set).unwrap();
-    let id = store.begin("{}", set.hash(), start).unwrap();
+    let id = store.begin("{}", &Allowed::default(), set.hash(), start).unwrap();
     let records: Vec<Record> = seen.into_iter().map(|seen| Record::judge(seen, set)).collect();
     store.commit(id, &records, Some("1")).unwrap();
     finish(store, id, set).changes.into_iter().map(|(_, change)| change).collect()

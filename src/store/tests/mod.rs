@@ -4,6 +4,7 @@ mod cases;
 mod files;
 mod growth;
 mod looks;
+mod migration;
 mod sweeps;
 
 use std::path::PathBuf;

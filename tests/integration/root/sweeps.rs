@@ -213,6 +213,25 @@ fn an_address_that_is_excluded_in_mid_sweep_gets_no_packet_five_seconds_later() 
 }
 
 #[test]
+fn a_canary_that_is_excluded_is_left_alone_like_any_other_host() {
+    let settings = "canary = [\"127.66.92.100:3389\"]\n[limits]\nrate = 100\nstep_timeout = \"60s\"\ntimeout = \"90s\"";
+    let world = Counted::new(settings);
+    let _hosts = world.hosts();
+    let sweep = world.sweep();
+    // It stalls, and before it has answered nobody else is asked.
+    world.packets_when("the canary is not asked", |packets| packets.get(&100).is_some_and(|count| *count >= 3));
+    world.folder.write("exclude.txt", "127.66.92.96/27\n");
+    let written = Instant::now();
+    wait_until(written + HOLDS);
+    let held = world.packets();
+    let ran = ended(sweep);
+    wait_until(written + SILENCE * 2 + Duration::from_secs(1));
+    let last = world.packets();
+    assert_eq!((ran.code, last.len()), (Some(0), 97), "{ran:?}");
+    assert_eq!(held[&100], last[&100]);
+}
+
+#[test]
 fn while_a_list_of_excludes_is_invalid_no_packet_goes_to_a_new_target() {
     let world = Counted::new("[limits]\nrate = 10\nstep_timeout = \"1s\"");
     let _hosts = world.hosts();

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use rdprint::change::compare;
 use rdprint::fingerprint::FingerprintSet;
 use rdprint::observe::{Certificate, Hex, KeyPossession, Ntlm, Observation, Stage, Status, Tls, X224, X224Answer};
-use rdprint::store::{Conclusion, Store, Which};
+use rdprint::store::{Allowed, Conclusion, Store, Which};
 use rdprint::verdict::Record;
 use simulator::Certificate as Recipe;
 
@@ -43,7 +43,7 @@ fn main() {
     let sweeps = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(SWEEPS);
     for sweep in 0..sweeps {
         let (mut commits, start) = (0.0, Timestamp::from_second(1_700_000_000 + sweep * WEEK).expect("a time"));
-        let id = store.begin("{}", set.hash(), start).expect("a sweep");
+        let id = store.begin("{}", &Allowed::default(), set.hash(), start).expect("a sweep");
         let records: Vec<Record> =
             (0..HOSTS).map(|number| Record::judge(host(number, sweep, &certificate), &set)).collect();
         for batch in records.chunks(BATCH) {
@@ -57,6 +57,7 @@ fn main() {
             comparison: &comparison,
             silenced: &[],
             alerts: &[],
+            news: None,
             misses: MISSES,
             coverage: "{}",
             ended: start,
@@ -72,11 +73,11 @@ fn main() {
         }
     }
     drop(store);
-    questions(&path, &set, sweeps);
+    questions(&path, sweeps);
     fs::remove_dir_all(&folder).expect("the folder goes");
 }
 
-fn questions(path: &Path, set: &FingerprintSet, sweeps: i64) {
+fn questions(path: &Path, sweeps: i64) {
     let time = |what: &str, work: &mut dyn FnMut() -> usize| {
         let clock = Instant::now();
         let count = work();
@@ -96,7 +97,7 @@ fn questions(path: &Path, set: &FingerprintSet, sweeps: i64) {
     time("finding", &mut || store.finding("redvds").expect("looks").len());
     time("sweeps", &mut || store.sweeps().expect("sweeps").len());
     time("the last look at each endpoint", &mut || store.observations(Which::Latest).expect("looks").count());
-    time("records of a sweep, as for its export", &mut || store.records(sweeps, set).expect("records").count());
+    time("records of a sweep, as for its export", &mut || store.records(sweeps).expect("records").count());
     time("backup", &mut || {
         store.backup(&path.with_extension("copy")).expect("a copy");
         1

@@ -67,11 +67,12 @@ pub(super) enum ConnectError {
     Local(LocalFault),
 }
 
-/// An established connection.
+/// An established connection. Where it is dropped without a [`Wire::close`], somebody wants the dialogue to end at once.
 #[derive(Debug)]
 pub(super) struct Wire {
     stream: TcpStream,
     received: usize,
+    is_closed: bool,
 }
 
 impl Wire {
@@ -86,7 +87,7 @@ impl Wire {
         };
         // Every write is a whole message, so waiting for more would only cost a round trip. Failure costs no more.
         let _best_effort = stream.set_nodelay(true);
-        Ok(Self { stream, received: 0 })
+        Ok(Self { stream, received: 0, is_closed: false })
     }
 
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
@@ -131,6 +132,18 @@ impl Wire {
     /// Ends the connection with a FIN. The host may have gone before us, which is no longer of interest.
     pub(super) async fn close(mut self) {
         let _gone = self.stream.shutdown().await;
+        self.is_closed = true;
+    }
+}
+
+impl Drop for Wire {
+    /// A dialogue that is broken off (its host was excluded in the middle, say) ends with a RST. After a FIN the system
+    /// would go on for minutes in our name: say it again to a host that does not confirm it, and answer what still comes.
+    fn drop(&mut self) {
+        if !self.is_closed {
+            // What failed before is no longer of interest.
+            let _gone = self.stream.set_zero_linger();
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Conclusion<'a> {
     pub silenced: &'a [Option<String>],
     /// Alerts: identifier, channel, body.
     pub alerts: &'a [(String, String, String)],
+    /// The news that are owed to whoever started the sweep, if there are any.
+    pub news: Option<&'a str>,
     /// After how many misses an endpoint was taken to be gone.
     pub misses: u32,
     /// The scanner's word for what was covered.
@@ -72,11 +74,11 @@ impl Store {
         })
     }
 
-    /// Writes a sweep's end: its changes, where the endpoints now stand, and the alerts that are owed.
+    /// Writes a sweep's end: its changes, where the endpoints now stand, and what is owed: alerts, news, the export.
     pub fn conclude(&mut self, sweep: i64, conclusion: &Conclusion<'_>) -> Result<(), StoreError> {
         let previous = self.complete_before(sweep)?.map(|previous| previous.id);
         let path = self.path.clone();
-        let Conclusion { comparison, silenced, alerts, misses: limit, coverage, ended } = conclusion;
+        let Conclusion { comparison, silenced, alerts, news, misses: limit, coverage, ended } = conclusion;
         let mut conclude = || {
             let transaction = self.connection.transaction()?;
             for (id, Standing { presence, misses, .. }) in &comparison.standings {
@@ -109,9 +111,10 @@ impl Store {
                 ])?;
             }
             transaction.execute(
-                "UPDATE sweep SET state = 'complete', cursor = NULL, coverage = ?2, ended = ?3, previous = ?4, misses = ?5
+                "UPDATE sweep SET state = 'complete', cursor = NULL, coverage = ?2, ended = ?3, previous = ?4, misses = ?5,
+                    news = ?6, owes_export = 1
                     WHERE id = ?1",
-                params![sweep, coverage, nanoseconds(*ended), previous, limit],
+                params![sweep, coverage, nanoseconds(*ended), previous, limit, news],
             )?;
             transaction.commit()
         };

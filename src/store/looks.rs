@@ -4,9 +4,8 @@ use rusqlite::params;
 use serde_json::json;
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-use super::sweeps::set_id;
 use super::{Store, StoreError, time};
-use crate::fingerprint::{FingerprintSet, Traits};
+use crate::fingerprint::Traits;
 use crate::observe::{Observation, Passing};
 use crate::verdict::Record;
 
@@ -50,14 +49,10 @@ impl Store {
         }))
     }
 
-    /// What a sweep saw, each look with its verdict, in the order of addresses.
-    pub fn records(
-        &self,
-        sweep: i64,
-        fingerprints: &FingerprintSet,
-    ) -> Result<impl Iterator<Item = Result<Record, StoreError>> + '_, StoreError> {
-        let hash = fingerprints.hash().to_owned();
-        let set = set_id(&self.connection, &hash).map_err(self.wrong())?;
+    /// What a sweep saw, each look with its verdict by the sweep's own fingerprints, in the order of addresses.
+    pub fn records(&self, sweep: i64) -> Result<impl Iterator<Item = Result<Record, StoreError>> + '_, StoreError> {
+        let set: i64 = self.row("SELECT fingerprint_set FROM sweep WHERE id = ?1", [sweep])?;
+        let hash: String = self.row("SELECT hash FROM fingerprint_set WHERE id = ?1", [set])?;
         let sql = "SELECT s.endpoint FROM sighting s JOIN endpoint e ON e.id = s.endpoint
             WHERE s.sweep = ?1 AND s.observation IS NOT NULL ORDER BY e.address, e.port";
         let endpoints: Vec<i64> = self.rows(sql, [sweep], |row| row.get(0))?;

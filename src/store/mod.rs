@@ -11,6 +11,7 @@ mod keep;
 mod looks;
 mod open;
 mod outbox;
+mod owed;
 mod past;
 mod sweeps;
 
@@ -29,7 +30,7 @@ pub use keep::Pruned;
 pub use looks::Which;
 pub use outbox::Waiting;
 pub use past::{PastChange, PastLook};
-pub use sweeps::{State, Sweep};
+pub use sweeps::{Allowed, State, Sweep};
 
 /// An open history.
 #[derive(Debug)]

@@ -9,7 +9,8 @@ use super::{Store, StoreError};
 
 /// The schemas, each as what is to be done to the one before. Number N makes schema N, and is never changed once a version
 /// of rdprint with it is out.
-pub(super) const SCHEMAS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+pub(super) const SCHEMAS: &[&str] =
+    &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
 /// "RDPR", in the place where SQLite lets a file say whose it is.
 const APPLICATION_ID: i64 = 0x5244_5052;

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use sha2::{Digest as _, Sha256};
 use strum::{Display, EnumString, IntoStaticStr};
 
-use super::{Store, StoreError, nanoseconds, time};
+use super::{Store, StoreError, json, nanoseconds, text, time};
 
 /// How a sweep stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
@@ -41,15 +42,28 @@ pub struct Sweep {
     pub previous: Option<i64>,
     /// After how many misses an endpoint was gone in its comparison.
     pub misses: Option<u32>,
+    /// What it was allowed; unknown of sweeps that an earlier rdprint began.
+    pub allowed: Option<Allowed>,
+}
+
+/// What a sweep may scan, for whoever asks later.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// Addresses, prefixes and ranges as they were written.
+    pub scope: Vec<String>,
+    /// The reason that was given.
+    pub authorisation: Option<String>,
 }
 
 const SELECT: &str =
-    "SELECT s.id, s.state, s.started, s.ended, s.identity, s.cursor, s.coverage, f.hash, s.previous, s.misses
-    FROM sweep s JOIN fingerprint_set f ON f.id = s.fingerprint_set";
+    "SELECT s.id, s.state, s.started, s.ended, s.identity, s.cursor, s.coverage, f.hash, s.previous, s.misses,
+        a.notation, a.authorisation
+    FROM sweep s JOIN fingerprint_set f ON f.id = s.fingerprint_set LEFT JOIN scope a ON a.id = s.scope";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Sweep> {
     let state: String = row.get(1)?;
     let ended: Option<i64> = row.get(3)?;
+    let (scope, authorisation) = (json(row, 10)?, row.get(11)?);
     Ok(Sweep {
         id: row.get(0)?,
         state: state.parse().unwrap_or(State::Abandoned),
@@ -61,6 +75,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Sweep> {
         fingerprint_set: row.get(7)?,
         previous: row.get(8)?,
         misses: row.get(9)?,
+        allowed: scope.map(|scope| Allowed { scope, authorisation }),
     })
 }
 
@@ -72,9 +87,26 @@ pub(super) fn set_id(connection: &Connection, hash: &str) -> rusqlite::Result<i6
     connection.prepare_cached("SELECT id FROM fingerprint_set WHERE hash = ?1")?.query_row([hash], |row| row.get(0))
 }
 
+/// The number of what is allowed, given one if it is new.
+fn scope_id(connection: &Connection, allowed: &Allowed) -> rusqlite::Result<i64> {
+    let (notation, authorisation) = (text(&allowed.scope)?, &allowed.authorisation);
+    let whole = Sha256::digest(text(&(&notation, authorisation))?);
+    let hash = data_encoding::HEXLOWER.encode(&whole);
+    connection
+        .prepare_cached("INSERT INTO scope (hash, notation, authorisation) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+        .execute(params![hash, notation, authorisation])?;
+    connection.prepare_cached("SELECT id FROM scope WHERE hash = ?1")?.query_row([hash], |row| row.get(0))
+}
+
 impl Store {
     /// Begins a sweep; one that was running is given up.
-    pub fn begin(&mut self, identity: &str, fingerprint_set: &str, now: Timestamp) -> Result<i64, StoreError> {
+    pub fn begin(
+        &mut self,
+        identity: &str,
+        allowed: &Allowed,
+        fingerprint_set: &str,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
         let path = self.path.clone();
         let mut begin = || {
             let transaction = self.connection.transaction()?;
@@ -84,8 +116,8 @@ impl Store {
             )?;
             let set = set_id(&transaction, fingerprint_set)?;
             transaction.execute(
-                "INSERT INTO sweep (state, started, identity, fingerprint_set) VALUES ('running', ?1, ?2, ?3)",
-                params![nanoseconds(now), identity, set],
+                "INSERT INTO sweep (state, started, identity, fingerprint_set, scope) VALUES ('running', ?1, ?2, ?3, ?4)",
+                params![nanoseconds(now), identity, set, scope_id(&transaction, allowed)?],
             )?;
             let id = transaction.last_insert_rowid();
             transaction.commit().map(|()| id)
@@ -113,13 +145,20 @@ impl Store {
         self.rows(&format!("{SELECT} ORDER BY s.id"), (), read)
     }
 
-    /// Goes on with a sweep under these fingerprints, which may be newer than those that it began with.
-    pub fn go_on(&mut self, sweep: i64, fingerprint_set: &str) -> Result<(), StoreError> {
-        let set = set_id(&self.connection, fingerprint_set).map_err(self.wrong())?;
-        self.connection
-            .execute("UPDATE sweep SET fingerprint_set = ?2 WHERE id = ?1", [sweep, set])
-            .map(drop)
-            .map_err(self.wrong())
+    /// Goes on with a sweep under these fingerprints, which may be newer than those that it began with. What is allowed
+    /// is written only where that was not known; nobody may change afterwards what a sweep was allowed.
+    pub fn go_on(&mut self, sweep: i64, allowed: &Allowed, fingerprint_set: &str) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let mut go_on = || {
+            let transaction = self.connection.transaction()?;
+            let (set, scope) = (set_id(&transaction, fingerprint_set)?, scope_id(&transaction, allowed)?);
+            transaction.execute(
+                "UPDATE sweep SET fingerprint_set = ?2, scope = coalesce(scope, ?3) WHERE id = ?1",
+                [sweep, set, scope],
+            )?;
+            transaction.commit()
+        };
+        go_on().map_err(|cause| StoreError::of(&path, cause))
     }
 
     /// Takes a sweep back to where it was when everything could still be believed: `cursor` is how far it had come then,

@@ -1,6 +1,6 @@
 //! Endpoints that must answer, so that a broken line is not taken for an empty network.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -89,13 +89,15 @@ pub async fn ask(prober: &Prober, canaries: &[SocketAddr], excludes: &watch::Rec
                 sleep(PAUSE).await;
             }
             prober.admit().await;
-            match &*excludes.borrow() {
-                Excludes::Unknown => return,
-                Excludes::Known(addresses) if addresses.contains(canary.ip()) => is_answering = true,
-                Excludes::Known(_) => {}
+            if *excludes.borrow() == Excludes::Unknown {
+                return;
             }
-            // A shortage of this machine is no answer either, and the sweep itself will tell of it.
-            is_answering = is_answering || prober.probe(*canary).await.is_ok_and(|seen| seen.is_open());
+            is_answering = tokio::select! {
+                biased;
+                () = excluded(excludes.clone(), canary.ip()) => true,
+                // A shortage of this machine is no answer either, and the sweep itself will tell of it.
+                seen = prober.probe(*canary) => seen.is_ok_and(|seen| seen.is_open()),
+            };
             if is_answering {
                 break;
             }
@@ -108,6 +110,15 @@ pub async fn ask(prober: &Prober, canaries: &[SocketAddr], excludes: &watch::Rec
         }
     }
     health.state().good_since = Some(began);
+}
+
+/// Waits until an address is excluded, if it is not yet; then even a dialogue in work with it ends.
+async fn excluded(mut excludes: watch::Receiver<Excludes>, ip: IpAddr) {
+    let holds = |excludes: &Excludes| matches!(excludes, Excludes::Known(addresses) if addresses.contains(ip));
+    if excludes.wait_for(holds).await.is_err() {
+        // Whoever read the files is gone, and what they said last stays.
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Asks them again and again, until one stays silent.

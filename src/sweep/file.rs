@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::fingerprint::FingerprintSet;
 use crate::output::{CsvOptions, format_of, sink};
 use crate::store::Store;
 
@@ -32,11 +31,11 @@ pub fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::
 }
 
 /// Writes what a sweep saw into each of these files, in the format of its extension.
-pub fn export(store: &Store, sweep: i64, set: &FingerprintSet, paths: &[PathBuf]) -> Result<(), String> {
+pub fn export(store: &Store, sweep: i64, paths: &[PathBuf]) -> Result<(), String> {
     for path in paths {
         let wrong = |error: &dyn std::fmt::Display| format!("output `{}` cannot be written: {error}", path.display());
         let format = format_of(path).map_err(|error| error.to_string())?;
-        let records = store.records(sweep, set).map_err(|error| error.to_string())?;
+        let records = store.records(sweep).map_err(|error| error.to_string())?;
         replace(path, |file| {
             let out = io::BufWriter::new(file.try_clone()?);
             let mut sink = sink(format, Box::new(out), &CsvOptions::default(), false)?;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::settings::NewsOf;
 use crate::cases::Customers;
@@ -18,7 +18,7 @@ use crate::visible::visible;
 const SCHEMA_VERSION: u32 = 1;
 
 /// The news of one sweep, as `--json` prints them.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct News {
     /// The version of this shape.
     pub schema_version: u32,
@@ -29,7 +29,7 @@ pub struct News {
     /// The end of the sweep.
     pub ended: Timestamp,
     /// All changes by kind, news or not.
-    pub counts: BTreeMap<&'static str, u64>,
+    pub counts: BTreeMap<String, u64>,
     /// Findings among the changes that a rule holds back.
     pub silenced: u64,
     /// The news themselves.
@@ -92,13 +92,6 @@ impl<'a> Judged<'a> {
     pub fn alerts(&self) -> impl Iterator<Item = &'a Change> {
         self.news(NewsOf::Findings).filter(|change| is_alert(change))
     }
-
-    /// The strongest class that is alerted, of what is there now.
-    #[must_use]
-    pub fn strongest(&self) -> Option<Class> {
-        let now = self.alerts().filter_map(|change| change.after.as_ref());
-        now.filter(|look| look.is_supported_finding()).filter_map(|look| Some(look.verdict.as_ref()?.class)).min()
-    }
 }
 
 impl News {
@@ -108,7 +101,7 @@ impl News {
         let mut counts = BTreeMap::new();
         for (_, change) in &judged.comparison.changes {
             let kind = if is_renewal(change) { "renewed" } else { <&str>::from(&change.kind) };
-            *counts.entry(kind).or_default() += 1;
+            *counts.entry(kind.to_owned()).or_default() += 1;
         }
         let silenced = judged.silenced.iter().flatten().count() as u64;
         let changes = judged.news(of).cloned().collect();
@@ -118,6 +111,13 @@ impl News {
     /// Announces rules that are about to end or have ended: a sentence on each.
     pub fn announce(&mut self, sentences: impl IntoIterator<Item = String>) {
         self.ending.extend(sentences);
+    }
+
+    /// The strongest class of the findings that are there now and that more than a name bears out.
+    #[must_use]
+    pub fn strongest(&self) -> Option<Class> {
+        let now = self.changes.iter().filter_map(|change| change.after.as_ref());
+        now.filter(|look| look.is_supported_finding()).filter_map(|look| Some(look.verdict.as_ref()?.class)).min()
     }
 
     /// Whether there is nothing to tell.

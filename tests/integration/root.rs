@@ -1,7 +1,10 @@
 //! What takes root, a network namespace or a mount to show. Part of the feature `real-servers`, run by `.ci/run`.
 
+mod sweeps;
+
 use std::fs;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,18 +20,41 @@ fn must(program: &str, arguments: &[&str]) -> String {
     ran.stdout
 }
 
+/// How namespaces are called, before the process and the number of their owner.
+const PREFIX: &str = "rdprint-scope-";
+
+/// Removes the namespaces of test runs that were killed.
+fn remove_leftovers() {
+    for entry in fs::read_dir("/run/netns").into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+        if owner.is_some_and(|owner| !std::path::Path::new(&format!("/proc/{owner}")).exists()) {
+            let _best_effort = Command::new("ip").args(["netns", "delete", &name]).status();
+        }
+    }
+}
+
 /// A network namespace that ends with the test.
 struct Namespace(String);
 
 impl Namespace {
     fn new() -> Self {
-        let name = format!("rdprint-scope-{}", std::process::id());
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        remove_leftovers();
+        let name = format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         must("ip", &["netns", "add", &name]);
         Self(name)
     }
 
+    /// A program inside, in the place of `ip`: its number is that of the child.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.0, program]);
+        command
+    }
+
     fn run(&self, program: &str, arguments: &[&str]) -> Ran {
-        Ran::from(Command::new("ip").args(["netns", "exec", &self.0, program]).args(arguments).output().unwrap())
+        Ran::from(self.command(program).args(arguments).output().unwrap())
     }
 }
 

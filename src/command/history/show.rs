@@ -47,18 +47,24 @@ impl Show {
     }
 
     pub(super) fn sweep(&mut self, sweep: &Sweep, outcome: Outcome) {
-        let Sweep { id, state, started, ended, previous, fingerprint_set, coverage, .. } = sweep;
+        let Sweep { id, state, started, ended, previous, fingerprint_set, coverage, allowed, .. } = sweep;
+        let (scope, authorisation) =
+            allowed.as_ref().map(|allowed| (&allowed.scope, allowed.authorisation.as_ref())).unzip();
+        let authorisation = authorisation.flatten();
         let coverage: Option<Coverage> = coverage.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let Outcome { seen, missed } = outcome;
         let text = || {
             let ended = ended.map_or_else(|| "not ended".to_owned(), |ended| format!("{ended:.0}"));
             let probed = coverage.as_ref().map_or_else(String::new, |coverage| format!(", probed {}", coverage.probed));
-            format!("{id:>5}  {state:<9}  {started:.0} to {ended}{probed}, RDP {seen}, missed {missed}")
+            let authorised =
+                authorisation.map_or_else(String::new, |reason| format!(", authorised: {}", visible(reason)));
+            format!("{id:>5}  {state:<9}  {started:.0} to {ended}{probed}, RDP {seen}, missed {missed}{authorised}")
         };
         let json = || {
             json!({
                 "sweep": id, "state": state.to_string(), "started": started, "ended": ended, "previous": previous,
-                "fingerprint_set": fingerprint_set, "rdp": seen, "missed": missed, "coverage": coverage,
+                "fingerprint_set": fingerprint_set, "rdp": seen, "missed": missed, "scope": scope,
+                "authorisation": authorisation, "coverage": coverage,
             })
         };
         self.line(text, json);

@@ -200,6 +200,18 @@ pub(in crate::command) fn list(texts: &[String], files: &[PathBuf]) -> Result<Ad
     Ok(ranges.into_iter().collect())
 }
 
+/// Addresses from settings and files as they were written, each of them understood.
+pub(in crate::command) fn notations(texts: &[String], files: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    let mut all = texts.to_vec();
+    for path in files {
+        read_lines(path, |line| {
+            all.push(line.to_owned());
+            parse_any(line).map(drop).map_err(|error| error.to_string())
+        })?;
+    }
+    Ok(all)
+}
+
 /// Hands over every line that is not empty, without comment.
 fn read_lines(path: &Path, mut take: impl FnMut(&str) -> Result<(), String>) -> Result<(), Failure> {
     let name = path.display();

@@ -3,6 +3,7 @@
 mod prepare;
 mod report;
 mod run;
+mod settle;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -18,11 +19,13 @@ use crate::store::{Store, StoreError};
 use crate::sweep::lock::{Lock, LockError};
 use crate::sweep::recorder::Shared;
 use crate::sweep::window;
+use crate::visible::visible;
 
 use prepare::Prepared;
 pub(super) use prepare::silence;
 use report::Report;
 use run::{Begun, Ended};
+use settle::settle;
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -78,23 +81,28 @@ pub(super) fn run(flags: &SweepFlags) -> Result<Exit, Failure> {
         LockError::Held { .. } => Failure::held(error),
         LockError::Io(..) => Failure::usage(error),
     })?;
-    let store = Store::open(&prepared.settings.history).map_err(unopened)?;
+    let store: Shared = Arc::new(Mutex::new(Store::open(&prepared.settings.history).map_err(unopened)?));
+    let settled = settle(flags, &prepared.settings, &store);
     let rest = window::open_for(&prepared.settings.windows, &prepared.zone, Timestamp::now());
     let Ok(rest) = rest else {
         eprintln!("rdprint: no window is open now; nothing was sent");
-        return Ok(Exit::Incomplete);
+        return settled.map(|_| Exit::Incomplete);
     };
+    let was_failed_on = settled.unwrap_or_else(|failure| {
+        // That nobody can be told is no reason not to look; it is tried again at the end, which then is the exit code.
+        eprintln!("rdprint: {}", visible(&failure.to_string()));
+        false
+    });
     let mut limits = raise_file_limit(prepared.limits.clone());
     limits.max_duration = limits.max_duration.into_iter().chain(rest).min();
     prepared.limits = limits;
 
-    let store: Shared = Arc::new(Mutex::new(store));
     let begun = begin(flags, &mut prepared, &store)?;
     let ended = run::carry_out(flags, &prepared, &store, &begun)?;
     if flags.verbose || std::io::stderr().is_terminal() {
         eprint!("{}", ended.coverage);
     }
-    Report { flags, prepared: &prepared, store: &store, sweep: begun.sweep }.finish(ended)
+    Report { flags, prepared: &prepared, store: &store, sweep: begun.sweep, was_failed_on }.finish(ended)
 }
 
 /// Goes on with the last sweep, if that can be, or begins one.
@@ -116,20 +124,22 @@ fn begin(flags: &SweepFlags, prepared: &mut Prepared, store: &Shared) -> Result<
         let identity: Option<Identity> = serde_json::from_str(&sweep.identity).ok();
         let limit = SignedDuration::try_from(prepared.settings.resume_within.0).unwrap_or(SignedDuration::MAX);
         let is_fresh = now.duration_since(sweep.started) <= limit;
-        if let Some(identity) = identity.filter(|_| is_fresh) {
+        // What a sweep was allowed stands in the history as one word for all of it.
+        let is_allowed_the_same = sweep.allowed.as_ref().is_none_or(|allowed| *allowed == prepared.allowed);
+        if let Some(identity) = identity.filter(|_| is_fresh && is_allowed_the_same) {
             let targets = crate::scan::Targets { seed: identity.seed, ..prepared.targets.clone() };
             if Identity::of(&targets) == identity {
                 prepared.targets = targets;
                 let progress: Progress =
                     sweep.cursor.as_deref().and_then(|cursor| serde_json::from_str(cursor).ok()).unwrap_or_default();
-                store.go_on(sweep.id, prepared.set.hash()).map_err(|error| trouble(&error))?;
+                store.go_on(sweep.id, &prepared.allowed, prepared.set.hash()).map_err(|error| trouble(&error))?;
                 return Ok(Begun { sweep: sweep.id, progress, cursor: sweep.cursor });
             }
         }
     }
     // Numbers and words always have a JSON form.
     let identity = serde_json::to_string(&Identity::of(&prepared.targets)).unwrap_or_default();
-    let sweep = store.begin(&identity, prepared.set.hash(), now).map_err(|error| trouble(&error))?;
+    let sweep = store.begin(&identity, &prepared.allowed, prepared.set.hash(), now).map_err(|error| trouble(&error))?;
     Ok(Begun { sweep, progress: Progress::default(), cursor: None })
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::super::scan::targets::{Named, Order, draw_seed, list};
+use super::super::scan::targets::{Named, Order, draw_seed, list, notations};
 use super::super::{Failure, customers, fingerprints};
 use crate::alert::{Ways, check_webhook};
 use crate::cases::Customers;
@@ -15,6 +15,7 @@ use crate::fingerprint::FingerprintSet;
 use crate::output::format_of;
 use crate::scan::{Limits, Shard, Targets};
 use crate::silence::{NamedCustomer, Silence};
+use crate::store::Allowed;
 use crate::sweep::excludes::Read;
 use crate::sweep::settings::Settings;
 use crate::target::{Addresses, Scope};
@@ -24,6 +25,8 @@ pub(super) struct Prepared {
     pub(super) settings: Settings,
     pub(super) set: FingerprintSet,
     pub(super) targets: Targets,
+    /// What is written into the history of the scope.
+    pub(super) allowed: Allowed,
     pub(super) limits: Limits,
     pub(super) silence: Silence,
     /// Whose addresses there are; absent where no rule asks for it.
@@ -37,7 +40,7 @@ impl Prepared {
     pub(super) fn load(path: &Path, is_check: bool) -> Result<Self, Failure> {
         let settings = Settings::load(path).map_err(Failure::usage)?;
         let set = fingerprints::load(&settings.fingerprints)?;
-        let targets = targets(&settings)?;
+        let (targets, allowed) = targets(&settings)?;
         let limits = settings.limits().map_err(Failure::usage)?;
         let silence = settings.suppress.as_deref().map_or(Ok(Silence::default()), silence)?;
         let customers = customers(&settings, &silence, is_check)?;
@@ -72,7 +75,7 @@ impl Prepared {
             }
         }
         let ways = Ways { command: alerts.command.clone(), webhook: alerts.webhook.clone(), timeout: alerts.timeout.0 };
-        Ok(Self { settings, set, targets, limits, silence, customers, zone, ways })
+        Ok(Self { settings, set, targets, allowed, limits, silence, customers, zone, ways })
     }
 
     /// A function that reads the excludes again.
@@ -103,16 +106,19 @@ impl Prepared {
     }
 }
 
-fn targets(settings: &Settings) -> Result<Targets, Failure> {
-    let named = list(&settings.scope, &settings.scope_files)?;
-    let scope = Scope::new(named);
-    if scope.is_wide() && settings.authorised.as_ref().is_none_or(|text| text.trim().is_empty()) {
+fn targets(settings: &Settings) -> Result<(Targets, Allowed), Failure> {
+    let authorisation = settings.authorised.clone().filter(|text| !text.trim().is_empty());
+    // Read once, so that what is written down is what is held to.
+    let allowed = Allowed { scope: notations(&settings.scope, &settings.scope_files)?, authorisation };
+    let scope = Scope::new(list(&allowed.scope, &[])?);
+    if scope.is_wide() && allowed.authorisation.is_none() {
         let message = "the scope is wider than a /8 (IPv6: /32); say why you may scan it with `authorised = \"…\"`";
         return Err(Failure::usage(message));
     }
     let exclude: Addresses = list(&settings.exclude, &settings.exclude_files)?;
     let order = Order { seed: draw_seed(), shard: Shard::default(), max: None };
-    Named::read(&settings.targets, &settings.target_files, false)?.targets(&settings.ports, scope, exclude, &order)
+    let named = Named::read(&settings.targets, &settings.target_files, false)?;
+    Ok((named.targets(&settings.ports, scope, exclude, &order)?, allowed))
 }
 
 /// Whose addresses there are. Two million rows are not read where no rule asks for it, but a file that is not there is told

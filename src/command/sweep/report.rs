@@ -1,6 +1,5 @@
-//! The end of a sweep: compared, concluded, exported, told.
+//! The end of a sweep: compared, concluded, and what follows from that.
 
-use std::io::{self, Write as _};
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
@@ -8,11 +7,10 @@ use jiff::Timestamp;
 use super::super::{Exit, Failure};
 use super::prepare::Prepared;
 use super::run::Ended;
-use super::{SweepFlags, trouble};
+use super::{SweepFlags, settle, trouble};
 use crate::change::{Entry, Sight, compare};
 use crate::silence::Rule;
 use crate::store::{Conclusion, StoreError};
-use crate::sweep::file::export;
 use crate::sweep::news::{Alert, Judged, News, subject};
 use crate::sweep::recorder::Shared;
 
@@ -22,16 +20,18 @@ pub(super) struct Report<'a> {
     pub(super) prepared: &'a Prepared,
     pub(super) store: &'a Shared,
     pub(super) sweep: i64,
+    /// Whether news of earlier sweeps that this run told hold what `fail_on` names.
+    pub(super) was_failed_on: bool,
 }
 
 impl Report<'_> {
     /// From the scan's end to the exit code.
     pub(super) fn finish(&self, mut ended: Ended) -> Result<Exit, Failure> {
         let concluded =
-            if ended.is_complete && ended.error.is_none() { self.conclude(&ended).map(Some) } else { Ok(None) };
+            if ended.is_complete && ended.error.is_none() { self.conclude(&ended).map(|()| true) } else { Ok(false) };
         let state = match (&concluded, &ended.error) {
-            (Ok(Some(_)), _) => "complete",
-            (Ok(None), None) => "incomplete",
+            (Ok(true), _) => "complete",
+            (Ok(false), None) => "incomplete",
             _ => "failed",
         };
         // Alerts of earlier sweeps are owed whatever became of this one.
@@ -40,24 +40,25 @@ impl Report<'_> {
             let message = format!("stopped early: {error}; the next run goes on from there");
             return Err(Failure::own_fault(message));
         }
-        let news = concluded?;
+        let is_concluded = concluded?;
         delivered?;
-        let Some((news, is_failed_on)) = news else {
+        if !is_concluded {
             self.tell_why(&ended);
-            return Ok(ended.exit());
-        };
-        self.print(&news)?;
-        let set = &self.prepared.set;
-        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        export(&store, self.sweep, set, &self.prepared.settings.outputs).map_err(Failure::own_fault)?;
-        Ok(if is_failed_on { Exit::Found } else { Exit::Done })
+        }
+        // What earlier sweeps owe is tried once more even if this one was not concluded.
+        let is_failed_on = settle(self.flags, &self.prepared.settings, self.store)? || self.was_failed_on;
+        Ok(match is_concluded {
+            false => ended.exit(),
+            true if is_failed_on => Exit::Found,
+            true => Exit::Done,
+        })
     }
 
-    fn conclude(&self, ended: &Ended) -> Result<(News, bool), Failure> {
+    fn conclude(&self, ended: &Ended) -> Result<(), Failure> {
         let Prepared { settings, set, silence, customers, .. } = self.prepared;
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Timestamp::now();
-        let conclude = || -> Result<(News, bool), StoreError> {
+        let mut conclude = || -> Result<(), StoreError> {
             let entries = store.entries(self.sweep, set.hash())?;
             let comparison = compare(&entries, settings.misses.get());
             let judged = Judged::new(&comparison, silence, customers.as_ref(), set, now);
@@ -68,24 +69,24 @@ impl Report<'_> {
                 let channels = self.prepared.ways.channels();
                 alerts.extend(channels.map(|channel| (alert_id.clone(), channel.to_string(), body.clone())));
             }
+            let mut news = News::new(self.sweep, previous.as_ref().map(|sweep| sweep.id), now, &judged, settings.news);
+            let since = previous.and_then(|sweep| sweep.ended).unwrap_or(Timestamp::MIN);
+            news.announce(silence.ending(since, now).map(|rule| self.announcement(rule, &entries, now)));
+            // Both are texts and numbers, which always have a JSON form.
             let coverage = serde_json::to_string(&ended.coverage).unwrap_or_default();
+            let news = (!news.is_empty()).then(|| serde_json::to_string(&news).unwrap_or_default());
             let conclusion = Conclusion {
                 comparison: &comparison,
                 silenced: &judged.silenced,
                 alerts: &alerts,
+                news: news.as_deref(),
                 misses: settings.misses.get(),
                 coverage: &coverage,
                 ended: now,
             };
-            store.conclude(self.sweep, &conclusion)?;
-            let mut news = News::new(self.sweep, previous.as_ref().map(|sweep| sweep.id), now, &judged, settings.news);
-            let since = previous.and_then(|sweep| sweep.ended).unwrap_or(Timestamp::MIN);
-            news.announce(silence.ending(since, now).map(|rule| self.announcement(rule, &entries, now)));
-            let is_failed_on =
-                settings.fail_on.is_some_and(|class| judged.strongest().is_some_and(|found| found <= class));
-            Ok((news, is_failed_on))
+            store.conclude(self.sweep, &conclusion)
         };
-        conclude_in(conclude)
+        conclude().map_err(|error| trouble(&error))
     }
 
     /// A rule that ends, with how many findings there are that it speaks of.
@@ -108,26 +109,6 @@ impl Report<'_> {
         }
     }
 
-    /// Nothing at all where nothing is new: cron mails whatever is printed.
-    fn print(&self, news: &News) -> Result<(), Failure> {
-        if news.is_empty() {
-            return Ok(());
-        }
-        let text = if self.flags.json {
-            let json = serde_json::to_string(news).map_err(Failure::own_fault)?;
-            format!("{json}\n")
-        } else {
-            news.to_string()
-        };
-        match io::stdout().write_all(text.as_bytes()) {
-            // A reader that has gone away has had enough.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::own_fault(format!("standard output cannot be written: {error}")))
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn tell_why(&self, ended: &Ended) {
         let sweep = self.sweep;
         if let Some(complaint) = &ended.complaint {
@@ -136,8 +117,4 @@ impl Report<'_> {
             eprintln!("rdprint: sweep {sweep} is not complete, its time is over; the next run goes on from there");
         }
     }
-}
-
-fn conclude_in<T>(conclude: impl FnOnce() -> Result<T, StoreError>) -> Result<T, Failure> {
-    conclude().map_err(|error| trouble(&error))
 }

@@ -9,7 +9,7 @@ fn at(second: i64) -> Timestamp {
 const CLONE: &str = "WIN-BUNS25TD77J";
 
 /// The findings of a history as cases of one customer, those that are known told apart from new ones.
-fn grouped(store: &Store, set: &FingerprintSet) -> Grouped {
+pub(super) fn grouped(store: &Store, set: &FingerprintSet) -> Grouped {
     let known = store.cases().unwrap();
     let mut grouped = Grouped::default();
     for standing in store.standing(set).unwrap() {

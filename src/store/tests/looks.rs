@@ -16,7 +16,7 @@ fn raw_bytes_are_kept_at_first_sight_at_each_change_and_for_findings() {
     let states: i64 = store.row("SELECT count(*) FROM observation", ()).unwrap();
     assert_eq!(states, 4, "two that stay as they are, one that changes");
     for (sweep, round) in (1..).zip(&rounds) {
-        let records: Vec<Record> = store.records(sweep, &set).unwrap().collect::<Result<_, _>>().unwrap();
+        let records: Vec<Record> = store.records(sweep).unwrap().collect::<Result<_, _>>().unwrap();
         for (record, seen) in records.iter().zip(round) {
             let told = &record.observation;
             assert_eq!((told.ip, told.seen_at, told.rtt_us), (seen.ip, seen.seen_at, seen.rtt_us));

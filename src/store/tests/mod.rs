@@ -4,6 +4,7 @@ mod cases;
 mod files;
 mod growth;
 mod looks;
+mod migration;
 mod sweeps;
 
 use std::path::PathBuf;
@@ -93,7 +94,7 @@ fn fingerprints() -> FingerprintSet {
 fn sweep(store: &mut Store, set: &FingerprintSet, seen: Vec<Observation>) -> Vec<Change> {
     let start = seen.first().map_or(Timestamp::UNIX_EPOCH, |seen| seen.seen_at);
     store.judge(set).unwrap();
-    let id = store.begin("{}", set.hash(), start).unwrap();
+    let id = store.begin("{}", &Allowed::default(), set.hash(), start).unwrap();
     let records: Vec<Record> = seen.into_iter().map(|seen| Record::judge(seen, set)).collect();
     store.commit(id, &records, Some("1")).unwrap();
     finish(store, id, set).changes.into_iter().map(|(_, change)| change).collect()
@@ -103,8 +104,15 @@ fn finish(store: &mut Store, id: i64, set: &FingerprintSet) -> Comparison {
     let comparison = compare(&store.entries(id, set.hash()).unwrap(), 2);
     let ended = store.sweep(id).unwrap().unwrap().started;
     let silenced = vec![None; comparison.changes.len()];
-    let conclusion =
-        Conclusion { comparison: &comparison, silenced: &silenced, alerts: &[], misses: 2, coverage: "{}", ended };
+    let conclusion = Conclusion {
+        comparison: &comparison,
+        silenced: &silenced,
+        alerts: &[],
+        news: None,
+        misses: 2,
+        coverage: "{}",
+        ended,
+    };
     store.conclude(id, &conclusion).unwrap();
     comparison
 }

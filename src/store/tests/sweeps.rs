@@ -56,7 +56,7 @@ fn sweeps_that_did_not_end_are_compared_with_nothing() {
     let (folder, set) = (Folder::new(), fingerprints());
     let mut store = folder.store();
     sweep(&mut store, &set, vec![host(1, "A", 1, 1), host(2, "B", 2, 1)]);
-    let id = store.begin("{}", set.hash(), Timestamp::from_second(2).unwrap()).unwrap();
+    let id = store.begin("{}", &Allowed::default(), set.hash(), Timestamp::from_second(2).unwrap()).unwrap();
     store
         .commit(id, &[Record::judge(silence(1, 2), &set), Record::judge(host(3, "C", 3, 2), &set)], Some("7"))
         .unwrap();
@@ -74,7 +74,7 @@ fn a_rewound_sweep_forgets_what_it_missed_and_not_what_it_saw() {
     let (folder, set) = (Folder::new(), fingerprints());
     let mut store = folder.store();
     sweep(&mut store, &set, vec![host(1, "A", 1, 1), host(2, "B", 2, 1), host(3, "C", 3, 1)]);
-    let id = store.begin("{}", set.hash(), Timestamp::from_second(10).unwrap()).unwrap();
+    let id = store.begin("{}", &Allowed::default(), set.hash(), Timestamp::from_second(10).unwrap()).unwrap();
     let records = [silence(1, 11), host(2, "B", 2, 12), silence(3, 20)].map(|seen| Record::judge(seen, &set));
     store.commit(id, &records, Some("2")).unwrap();
     store.rewind(id, Some("1"), Timestamp::from_second(15).ok()).unwrap();
@@ -95,12 +95,13 @@ fn a_rewound_sweep_forgets_what_it_missed_and_not_what_it_saw() {
 fn alerts_are_owed_until_they_are_delivered() {
     let (folder, set) = (Folder::new(), fingerprints());
     let mut store = folder.store();
-    let id = store.begin("{}", set.hash(), Timestamp::UNIX_EPOCH).unwrap();
+    let id = store.begin("{}", &Allowed::default(), set.hash(), Timestamp::UNIX_EPOCH).unwrap();
     let alert = |name: &str| (name.to_owned(), "webhook".to_owned(), format!("{{\"alert_id\":\"{name}\"}}"));
     let conclusion = Conclusion {
         comparison: &Comparison::default(),
         silenced: &[],
         alerts: &[alert("a"), alert("b"), alert("a")],
+        news: None,
         misses: 2,
         coverage: "{}",
         ended: Timestamp::from_second(100).unwrap(),

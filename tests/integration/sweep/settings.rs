@@ -125,6 +125,40 @@ fn check_prints_what_would_be_done_and_what_is_printed_can_be_read_again() {
 }
 
 #[test]
+fn what_was_allowed_and_why_is_written_down_with_each_sweep() {
+    let world = World::new(12);
+    let settings = |more: &str, table: &str| {
+        world.settings(&format!("scope = [\"240.0.0.0/4\"]\nscope_files = [\"scope.txt\"]\n{more}\n{table}"));
+    };
+    world.folder.write("scope.txt", "# ours\n198.51.100.0/25\n198.51.100.128/25\n2001:db8::1-2001:db8::5\n");
+    let reason = "authorised = \"contract 7 \\u001b[31m\"";
+    settings(reason, "[limits]\nrate = 20\nmax_duration = \"1s\"");
+    assert_eq!(world.sweep(&[]).code, Some(6));
+    settings(reason, "");
+    assert_eq!(world.sweep(&[]).code, Some(0), "it goes on with sweep 1");
+    settings(reason, "[limits]\nrate = 20\nmax_duration = \"1s\"");
+    assert_eq!(world.sweep(&[]).code, Some(6));
+    // For another reason it is another sweep: each was allowed one thing from its begin to its end.
+    settings("authorised = \"contract 8\"", "");
+    assert_eq!(world.sweep(&[]).code, Some(0));
+    world.settings("");
+    assert_eq!(world.sweep(&[]).code, Some(0));
+    let sweeps = world.history(&["sweeps", "--json"]).stdout;
+    let sweeps: Vec<Value> = sweeps.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let states: Vec<&str> = sweeps.iter().map(|sweep| sweep["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["complete", "abandoned", "complete", "complete"]);
+    let wide = serde_json::json!(["240.0.0.0/4", "198.51.100.0/25", "198.51.100.128/25", "2001:db8::1-2001:db8::5"]);
+    for (sweep, authorisation) in sweeps.iter().zip(["contract 7 \u{1b}[31m", "contract 7 \u{1b}[31m", "contract 8"]) {
+        assert_eq!((&sweep["scope"], &sweep["authorisation"]), (&wide, &authorisation.into()));
+    }
+    assert_eq!((&sweeps[3]["scope"], &sweeps[3]["authorisation"]), (&serde_json::json!([]), &Value::Null));
+    let told = world.history(&["sweeps"]).stdout;
+    let told: Vec<&str> = told.lines().collect();
+    assert!(told[2].ends_with(", authorised: contract 8") && told[3].ends_with("missed 0"), "{told:?}");
+    assert!(told[0].contains(", authorised: contract 7 ") && !told[0].contains('\u{1b}'), "{told:?}");
+}
+
+#[test]
 fn the_examples_are_right() {
     let folder = Folder::new();
     let read = |name: &str| std::fs::read_to_string(format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();

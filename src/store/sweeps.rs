@@ -140,6 +140,11 @@ impl Store {
         self.one("WHERE s.state = 'complete' AND s.id < ?1 ORDER BY s.id DESC LIMIT 1", [id])
     }
 
+    /// The one that was begun last.
+    pub fn last_sweep(&self) -> Result<Option<Sweep>, StoreError> {
+        self.one("ORDER BY s.id DESC LIMIT 1", ())
+    }
+
     /// All of them, the oldest first.
     pub fn sweeps(&self) -> Result<Vec<Sweep>, StoreError> {
         self.rows(&format!("{SELECT} ORDER BY s.id"), (), read)

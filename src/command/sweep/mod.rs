@@ -82,17 +82,17 @@ pub(super) fn run(flags: &SweepFlags) -> Result<Exit, Failure> {
         LockError::Io(..) => Failure::usage(error),
     })?;
     let store: Shared = Arc::new(Mutex::new(Store::open(&prepared.settings.history).map_err(unopened)?));
-    let settled = settle(flags, &prepared.settings, &store);
+    let mut was_failed_on = false;
+    let settled = settle(flags, &prepared.settings, &store, &mut was_failed_on);
     let rest = window::open_for(&prepared.settings.windows, &prepared.zone, Timestamp::now());
     let Ok(rest) = rest else {
         eprintln!("rdprint: no window is open now; nothing was sent");
-        return settled.map(|_| Exit::Incomplete);
+        return settled.map(|()| Exit::Incomplete);
     };
-    let was_failed_on = settled.unwrap_or_else(|failure| {
+    if let Err(failure) = settled {
         // That nobody can be told is no reason not to look; it is tried again at the end, which then is the exit code.
         eprintln!("rdprint: {}", visible(&failure.to_string()));
-        false
-    });
+    }
     let mut limits = raise_file_limit(prepared.limits.clone());
     limits.max_duration = limits.max_duration.into_iter().chain(rest).min();
     prepared.limits = limits;
@@ -110,7 +110,7 @@ fn begin(flags: &SweepFlags, prepared: &mut Prepared, store: &Shared) -> Result<
     let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
     let now = Timestamp::now();
     let running = store.running().map_err(|error| trouble(&error))?;
-    if let Some(last) = store.sweeps().map_err(|error| trouble(&error))?.last()
+    if let Some(last) = store.last_sweep().map_err(|error| trouble(&error))?
         && last.started > now
     {
         eprintln!(

@@ -46,7 +46,8 @@ impl Report<'_> {
             self.tell_why(&ended);
         }
         // What earlier sweeps owe is tried once more even if this one was not concluded.
-        let is_failed_on = settle(self.flags, &self.prepared.settings, self.store)? || self.was_failed_on;
+        let mut is_failed_on = self.was_failed_on;
+        settle(self.flags, &self.prepared.settings, self.store, &mut is_failed_on)?;
         Ok(match is_concluded {
             false => ended.exit(),
             true if is_failed_on => Exit::Found,

@@ -12,18 +12,22 @@ use crate::sweep::news::News;
 use crate::sweep::recorder::Shared;
 use crate::sweep::settings::Settings;
 
-/// Does what complete sweeps still owe. Returns whether news that were told hold what `fail_on` names.
-pub(super) fn settle(flags: &SweepFlags, settings: &Settings, store: &Shared) -> Result<bool, Failure> {
+/// Does what complete sweeps still owe. `is_failed_on` becomes true if news that were told hold what `fail_on` names,
+/// whatever fails afterwards.
+pub(super) fn settle(
+    flags: &SweepFlags,
+    settings: &Settings,
+    store: &Shared,
+    is_failed_on: &mut bool,
+) -> Result<(), Failure> {
     let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-    let told = tell(flags, settings, &mut store);
-    let exported = export_last(settings, &mut store);
+    let told = tell(flags, settings, &mut store, is_failed_on);
     // Neither waits for the other; the first failure is the one that is told.
-    let is_failed_on = told?;
-    exported.map(|()| is_failed_on)
+    let exported = export_last(settings, &mut store);
+    told.and(exported)
 }
 
-fn tell(flags: &SweepFlags, settings: &Settings, store: &mut Store) -> Result<bool, Failure> {
-    let mut is_failed_on = false;
+fn tell(flags: &SweepFlags, settings: &Settings, store: &mut Store, is_failed_on: &mut bool) -> Result<(), Failure> {
     for (sweep, json) in store.untold().map_err(|error| trouble(&error))? {
         let unreadable = |error| Failure::usage(format!("the news of sweep {sweep} cannot be read: {error}"));
         let news: News = serde_json::from_str(&json).map_err(unreadable)?;
@@ -37,9 +41,9 @@ fn tell(flags: &SweepFlags, settings: &Settings, store: &mut Store) -> Result<bo
         })?;
         store.told(sweep).map_err(|error| trouble(&error))?;
         let strongest = news.strongest();
-        is_failed_on |= settings.fail_on.is_some_and(|class| strongest.is_some_and(|found| found <= class));
+        *is_failed_on |= settings.fail_on.is_some_and(|class| strongest.is_some_and(|found| found <= class));
     }
-    Ok(is_failed_on)
+    Ok(())
 }
 
 fn print(text: &str) -> io::Result<()> {

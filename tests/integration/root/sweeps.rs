@@ -175,9 +175,9 @@ fn while_canaries_are_silent_not_one_packet_goes_to_a_target() {
     // The counters do count: once it answers, the same sweep goes on.
     drop(hosts);
     world.inside("nft", &["flush", "set", "inet", "count", "lost"]);
-    let canary = world.folder.path("sweep.toml");
-    let text = std::fs::read_to_string(&canary).unwrap().replace("92.200:3389", "92.20:3389");
-    std::fs::write(&canary, text.replace("rate = 100", "rate = 100\nstep_timeout = \"1s\"")).unwrap();
+    let config = world.folder.path("sweep.toml");
+    let text = std::fs::read_to_string(&config).unwrap().replace("92.200:3389", "92.20:3389");
+    std::fs::write(&config, text.replace("rate = 100", "rate = 100\nstep_timeout = \"1s\"")).unwrap();
     let _hosts = world.hosts();
     let answered = ended(world.sweep());
     assert_eq!(answered.code, Some(0), "{answered:?}");

@@ -211,7 +211,10 @@ impl fmt::Display for News {
         let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
         writeln!(out, "RDP endpoints that changed: {counts}")?;
         if told < all {
-            writeln!(out, "news among them: {told}; `rdprint history host IP` tells the others")?;
+            let others = previous.map_or_else(String::new, |previous| {
+                format!("; `rdprint history diff {previous} {sweep}` tells the others")
+            });
+            writeln!(out, "news among them: {told}{others}")?;
         }
         if *silenced > 0 {
             writeln!(out, "findings among them that are held back by suppress.toml: {silenced}")?;

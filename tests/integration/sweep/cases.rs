@@ -298,7 +298,7 @@ fn what_cannot_be_right_is_refused_before_a_packet() {
     refused(&world.cases(&[&["write", &letters], &contact[..]].concat()), "`nobody` is no address for mail");
     let templates = world.folder.path("templates");
     let copied = world.cases(&["templates", "--write", &templates]);
-    assert_eq!((copied.code, copied.stdout.lines().count()), (Some(0), 12), "{copied:?}");
+    assert_eq!((copied.code, copied.stdout.lines().count()), (Some(0), 15), "{copied:?}");
     refused(&world.cases(&["templates", "--write", &templates]), "is there already; name a new folder");
     let own = Path::new(&templates).join("steps.en.txt");
     fs::write(own, "{{ nothing }}").unwrap();

@@ -1,6 +1,5 @@
 //! `cases write`: letters and reports, but only those that are right.
 
-use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +12,7 @@ use jiff::{SignedDuration, Span, Timestamp, ToSpan as _};
 use super::super::words::days_or_time;
 use super::super::{Exit, Failure, stdout};
 use super::SiteFlags;
-use super::files::{load_templates, write_new, write_over};
+use super::files::{Readers, load_templates, make_private_folder, write_new, write_over};
 use super::site::{Site, addresses, trouble};
 use crate::cases::{Case, Customers, Owner, Rules, Sender, State, Templates, Told, folder_name, report};
 use crate::sweep::settings::Settings;
@@ -189,7 +188,7 @@ impl Desk<'_> {
             return Ok(Err("its evidence is not there".to_owned()));
         };
         let Some(language) = templates.language(owner.language) else {
-            return Err(Failure::usage(unspoken(&owner, templates)));
+            return Ok(Err(unspoken(&owner, templates)));
         };
         let told = Told {
             case,
@@ -229,11 +228,11 @@ impl Desk<'_> {
 }
 
 /// Why nothing can be written to a customer in the language that the file names.
-fn unspoken(owner: &Owner<'_>, templates: &Templates) -> String {
+pub(super) fn unspoken(owner: &Owner<'_>, templates: &Templates) -> String {
     let known: Vec<&str> = templates.languages().collect();
     format!(
         "line {} of the customers file asks for letters in `{}`, and there are templates in {} only; write some \
-         (docs/cases.md) or name another language; nothing was written",
+         (docs/cases.md) or name another language",
         owner.line,
         visible(owner.language),
         known.join(", ")
@@ -246,10 +245,14 @@ impl Written {
         let wrong = |path: &Path, error: &std::io::Error| {
             Failure::own_fault(format!("`{}` cannot be written: {error}", path.display()))
         };
-        fs::create_dir_all(folder).map_err(|error| wrong(folder, &error))?;
+        make_private_folder(folder).map_err(|error| wrong(folder, &error))?;
         for (name, text) in files {
             let path = folder.join(name);
-            let written = if may_replace { write_over(&path, text) } else { write_new(&path, text) };
+            let written = if may_replace {
+                write_over(&path, text, Readers::Owner)
+            } else {
+                write_new(&path, text, Readers::Owner)
+            };
             written.map_err(|error| wrong(&path, &error))?;
         }
         stdout::print(&format!("case {case}: {}\n", folder.join(&files[0].0).display()))

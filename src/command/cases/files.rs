@@ -9,11 +9,40 @@ use super::super::{Exit, Failure, stdout};
 use crate::cases::Templates;
 use crate::sweep::file::replace;
 
+/// Who may read what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// Nobody but the owner: it holds what concerns a person.
+    Owner,
+    /// Whoever the system lets.
+    All,
+}
+
+/// Makes a folder, and those above it, that nobody but its owner looks into; one that is there stays as it is.
+pub(super) fn make_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
+}
+
+/// Before anything is written into it.
+#[cfg_attr(not(unix), expect(unused_variables, clippy::unnecessary_wraps, reason = "folders decide elsewhere"))]
+fn restrict(file: &File, readers: Readers) -> io::Result<()> {
+    #[cfg(unix)]
+    if readers == Readers::Owner {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
 /// Writes a file that is not there yet; another process that has the same idea does not lose its own.
-pub(super) fn write_new(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write_new(path: &Path, text: &str, readers: Readers) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
     let written = File::create(&new).and_then(|mut file| {
+        restrict(&file, readers)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         match fs::hard_link(&new, path) {
@@ -29,8 +58,11 @@ pub(super) fn write_new(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Writes a file, in the place of the one that is there.
-pub(super) fn write_over(path: &Path, text: &str) -> io::Result<()> {
-    replace(path, |mut file| file.write_all(text.as_bytes()))
+pub(super) fn write_over(path: &Path, text: &str, readers: Readers) -> io::Result<()> {
+    replace(path, |mut file| {
+        restrict(file, readers)?;
+        file.write_all(text.as_bytes())
+    })
 }
 
 /// The shipped templates with those of a folder in their place.
@@ -75,7 +107,7 @@ pub(super) fn templates(folder: Option<&Path>) -> Result<Exit, Failure> {
     }
     for (name, text) in shipped {
         let path = folder.join(name);
-        write_new(&path, text).map_err(|error| Failure::own_fault(wrong(&path, &error)))?;
+        write_new(&path, text, Readers::All).map_err(|error| Failure::own_fault(wrong(&path, &error)))?;
         stdout::print(&format!("{}\n", path.display()))?;
     }
     Ok(Exit::Done)

@@ -9,6 +9,7 @@ mod folder;
 mod letter;
 mod prefix;
 mod ready;
+mod spelled;
 mod templates;
 mod xarf;
 

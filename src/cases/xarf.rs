@@ -164,7 +164,7 @@ fn tags(found: &Match) -> Vec<String> {
 }
 
 /// The observation and the match, which is what a receiver needs to check the verdict.
-fn facts(told: &Told<'_>) -> Vec<u8> {
+pub(super) fn facts(told: &Told<'_>) -> Vec<u8> {
     #[derive(Serialize)]
     struct Facts<'a> {
         #[serde(flatten)]

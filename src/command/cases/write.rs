@@ -138,13 +138,13 @@ impl Desk<'_> {
             )));
         };
         let told = Told { case, owner, observation, found: &found, fingerprint, sender, addresses, now };
-        if let Some(address) = told.names_another(customers) {
-            let reason = "its own texts name another customer's address";
-            return Ok(Err(format!("{reason}, {address}; write this letter by hand")));
-        }
         let letter = templates.letter(&told, language).map_err(Failure::usage)?;
         // Reports go from desk to desk, in English.
         let wording = templates.wording(&told, "en").map_err(Failure::usage)?;
+        if let Some(address) = told.names_another(customers, &[&letter.text, &letter.html, &wording]) {
+            let reason = "its own texts name another customer's address";
+            return Ok(Err(format!("{reason}, {address}; write this letter by hand")));
+        }
         let folder = write.folder.join(folder_name(owner.customer_id));
         let id = case.id;
         let files = [

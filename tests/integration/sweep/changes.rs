@@ -82,6 +82,27 @@ fn three_sweeps_of_a_changing_world_are_told_apart_exactly() {
 }
 
 #[test]
+fn a_stolen_certificate_moves_nobody_and_breaking_off_hides_nobody() {
+    let world = World::new(4);
+    world.set(1, plain(1));
+    world.set(20, clone(20));
+    world.complete();
+    // 1 is off, and 9 presents its certificate without its key. 20 is another machine that leaves before it names itself.
+    world.remove(1);
+    let mut thief = plain(1);
+    thief.key_possession = false;
+    world.set(9, thief);
+    let mut brief = named("OTHER-20", 21);
+    brief.ending = Some((Stage::Negotiated, Farewell::Close));
+    world.set(20, brief);
+    world.settings("news = \"all\"\nmisses = 1");
+    let news = world.complete();
+    let told = changes(&[("gone", 1), ("new", 9), ("changed name certificate verdict", 20)]);
+    assert_eq!(world.diff("1", "2"), told, "{news}");
+    assert_eq!(world.complete(), "", "once");
+}
+
+#[test]
 fn the_export_is_what_the_sweep_saw_and_the_history_answers() {
     let world = World::new(2);
     world.set(7, plain(7));

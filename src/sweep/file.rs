@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::output::{CsvOptions, format_of, sink};
 use crate::store::Store;
+use crate::visible::json;
 
 /// How often the heartbeat is written while a sweep goes on.
 const BEAT: Duration = Duration::from_secs(60);
@@ -91,8 +92,7 @@ impl Heartbeat {
         let Some(path) = &self.path else { return };
         self.next = Instant::now() + BEAT;
         let written = replace(path, |mut file| {
-            let text = serde_json::to_string(beat)?;
-            writeln!(file, "{text}")
+            writeln!(file, "{}", json(beat)?)
         });
         if let Err(error) = written
             && !std::mem::replace(&mut self.has_failed, true)

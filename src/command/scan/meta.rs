@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::scan::{Coverage, Identity};
+use crate::visible::pretty_json;
 
 /// The contents of `NAME.meta.json`.
 #[derive(Debug, Serialize)]
@@ -48,7 +49,7 @@ pub(super) fn arguments() -> Vec<String> {
 
 impl Meta<'_> {
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
-        let mut text = serde_json::to_string_pretty(self)?;
+        let mut text = pretty_json(self)?;
         text.push('\n');
         // In one step, so that nobody ever reads half of it.
         let new = beside(path, ".new");

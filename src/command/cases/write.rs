@@ -152,7 +152,12 @@ impl Desk<'_> {
             (format!("case-{id}.html"), letter.html),
             (format!("case-{id}.xarf.json"), report(&told, &wording, history)),
         ];
-        if let Some((name, _)) = files.iter().find(|(name, _)| !write.replace && folder.join(name).exists()) {
+        // It may lead into another customer's.
+        if folder.is_symlink() {
+            return Ok(Err(format!("`{}` is a symbolic link; put a folder in its place", folder.display())));
+        }
+        let is_there = |name: &str| folder.join(name).symlink_metadata().is_ok();
+        if let Some((name, _)) = files.iter().find(|(name, _)| !write.replace && is_there(name)) {
             return Ok(Err(format!(
                 "`{}` is there already; once it is sent say `rdprint cases notify {id}`, or write anew with --replace",
                 folder.join(name).display()

@@ -145,7 +145,7 @@ impl Desk<'_> {
             let reason = "its own texts name another customer's address";
             return Ok(Err(format!("{reason}, {address}; write this letter by hand")));
         }
-        let folder = write.folder.join(folder_name(owner.customer_id));
+        let folder = write.folder.join(folder_name(owner.customer_id, customers));
         let id = case.id;
         let files = [
             (format!("case-{id}.txt"), letter.text),

@@ -58,9 +58,15 @@ fn read(value: &Value, is_chosen: bool, found: &mut Vec<Readings>) {
             let decoded = HEXLOWER.decode(text.as_bytes()).or_else(|_| BASE64.decode(text.as_bytes()));
             found.extend(decoded.iter().flat_map(|bytes| in_bytes(bytes)));
         }
-        Value::Array(items) => items.iter().for_each(|item| read(item, is_chosen, found)),
+        Value::Array(items) => {
+            for item in items {
+                read(item, is_chosen, found);
+            }
+        }
         Value::Object(fields) => {
-            fields.iter().for_each(|(name, value)| read(value, CHOSEN.contains(name.as_str()), found))
+            for (name, value) in fields {
+                read(value, CHOSEN.contains(name.as_str()), found);
+            }
         }
         _ => {}
     }

@@ -258,6 +258,24 @@ fn a_rule_for_a_customer_holds_their_letters_back_and_nobody_elses() {
     refused(&unknown, "other.csv` has no customer `C-1001`; did you mean `C-2001`?");
 }
 
+#[test]
+fn a_letter_that_would_name_another_customers_address_is_held_back() {
+    let world = World::new(46);
+    let subject = |name: &str| Certificate::windows(name).key(Key::rsa2048(2)).not_before(MADE);
+    world.set(2, Host::windows("WIN-BUNS25TD77J", 20348).certificate(subject("vm1.127.67.46.40.example.net")));
+    world.complete();
+    world.customers("NET.0/27,A,,,,,\nNET.32/28,B,,,,,\n");
+    world.cases(&["list"]);
+    assert_eq!(world.cases(&["recheck", "--open"]).code, Some(0));
+    let held = world.write(&[]);
+    assert_eq!((held.code, held.stdout.as_str()), (Some(3), ""), "{held:?}");
+    assert!(
+        held.stderr.contains("name another customer's address, 127.67.46.40; write this letter by hand"),
+        "{held:?}"
+    );
+    assert!(world.letters().is_empty());
+}
+
 #[cfg(unix)]
 #[test]
 fn no_link_in_the_folder_of_letters_leads_a_letter_elsewhere() {

@@ -41,10 +41,13 @@ impl Told<'_> {
         found.iter().find_map(|readings| self.anothers(readings, customers))
     }
 
-    /// What can be read as the receiver's own address is theirs, whose else it may be the other way round.
+    /// What can be read as the receiver's own address is theirs, whose else it may be the other way round; and where we look
+    /// from the writer says of their own accord.
     fn anothers(&self, readings: &Readings, customers: &Customers) -> Option<IpAddr> {
         let owner = |address: &IpAddr| customers.owner(*address, self.now).map(|owner| owner.customer_id);
-        let is_own = readings.iter().any(|address| owner(address) == Some(self.owner.customer_id));
+        let is_own = readings
+            .iter()
+            .any(|address| owner(address) == Some(self.owner.customer_id) || self.looked_from.contains(address));
         readings.iter().find(|address| !is_own && owner(address).is_some()).copied()
     }
 }

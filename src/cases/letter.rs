@@ -5,19 +5,20 @@ use std::net::IpAddr;
 
 use data_encoding::{BASE64, HEXLOWER};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Case, Owner};
-use crate::fingerprint::{Class, Confidence, Fingerprint, Match, Side};
-use crate::observe::Observation;
+use crate::fingerprint::{Class, Confidence, Fingerprint, Match, Side, Source};
+use crate::observe::{KeyPossession, Observation};
 use crate::visible::visible;
 
 /// Columns of base64 in a letter, as RFC 2045 has them.
 const BASE64_COLUMNS: usize = 76;
 
 /// Who writes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
     /// The organisation.
     pub org: String,
@@ -44,6 +45,12 @@ pub struct Told<'a> {
     pub addresses: Option<u64>,
     /// The time of writing.
     pub now: Timestamp,
+    /// By when an answer is asked for.
+    pub reply_by: Option<Date>,
+    /// What our connections call themselves (`mstshash`), if it is known.
+    pub cookie: Option<&'a str>,
+    /// The addresses that we look from, if they are to be told.
+    pub looked_from: &'a [IpAddr],
 }
 
 /// The values of a letter; docs/cases.md tells what they mean.
@@ -53,7 +60,8 @@ pub(super) struct Values {
     confidence: Confidence,
     case: i64,
     date: String,
-    sender: Sender,
+    reply_by: Option<String>,
+    sender: From,
     customer: Customer,
     ip: IpAddr,
     port: u16,
@@ -64,13 +72,35 @@ pub(super) struct Values {
     shows: &'static str,
     source: String,
     sources: Vec<String>,
+    reports: Vec<Report>,
     own_wording: Option<String>,
     addresses: Option<u64>,
     computer_name: Option<String>,
     build: Option<u32>,
+    agrees: Vec<&'static str>,
+    key_proven: bool,
+    cookie: Option<String>,
+    looked_from: Vec<IpAddr>,
     evidence: Vec<Piece>,
     certificate: Option<Certificate>,
     raw: Vec<Raw>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct From {
+    org: String,
+    contact: String,
+    /// The contact, if it may stand in a link as it is.
+    mailto: Option<String>,
+}
+
+/// A source that a receiver can look up.
+#[derive(Clone, Debug, Serialize)]
+struct Report {
+    publisher: String,
+    date: Option<String>,
+    title: String,
+    url: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -119,16 +149,22 @@ fn seen(text: &str) -> String {
 
 impl Values {
     pub(super) fn new(told: &Told<'_>, language: &str) -> Self {
-        let Told { case, owner, observation, found, fingerprint, sender, addresses, now } = *told;
+        let Told { case, owner, observation, found, fingerprint, sender, addresses, now, .. } = *told;
         let pieces = found.evidence.iter().flat_map(|piece| {
             piece.facts.iter().map(|(field, value)| Piece { side: piece.side, field: seen(field), value: seen(value) })
         });
+        let sources: Vec<&Source> = fingerprint.sources.iter().filter(|source| source.in_letters).collect();
         Self {
             class: found.class,
             confidence: found.confidence,
             case: case.id,
             date: now.strftime("%Y-%m-%d").to_string(),
-            sender: Sender { org: seen(&sender.org), contact: seen(&sender.contact) },
+            reply_by: told.reply_by.map(|day| day.to_string()),
+            sender: From {
+                org: seen(&sender.org),
+                contact: seen(&sender.contact),
+                mailto: is_plain(&sender.contact).then(|| sender.contact.clone()),
+            },
             customer: Customer { id: seen(owner.customer_id), contact: seen(owner.contact) },
             ip: observation.ip,
             port: observation.port,
@@ -137,16 +173,72 @@ impl Values {
             last_seen: moment(observation.seen_at),
             image: seen(&fingerprint.name),
             shows: fingerprint.shows(),
-            source: fingerprint.sources.first().map_or_else(String::new, |source| seen(&source.to_string())),
-            sources: fingerprint.sources.iter().map(|source| seen(&source.citation())).collect(),
+            source: sources.first().map_or_else(String::new, |source| seen(&source.to_string())),
+            sources: sources.iter().map(|source| seen(&source.citation())).collect(),
+            reports: sources.into_iter().map(Report::new).collect(),
             own_wording: fingerprint.own_wording(language).map(|text| seen(&text)),
             // One address is no number to speak of.
             addresses: addresses.filter(|count| *count > 1),
             computer_name: observation.computer_name().map(seen),
             build: observation.ntlm_build(),
+            agrees: agrees(found),
+            key_proven: observation.tls.as_ref().is_some_and(|tls| tls.key_possession == KeyPossession::Proven),
+            cookie: told.cookie.map(seen),
+            looked_from: told.looked_from.to_vec(),
             evidence: pieces.collect(),
             certificate: certificate(observation),
             raw: raw(observation).map(|(what, bytes)| Raw::new(what, bytes)).collect(),
+        }
+    }
+}
+
+/// Whether an address for mail means itself in a link.
+fn is_plain(contact: &str) -> bool {
+    contact.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"@.+-_".contains(&byte))
+}
+
+/// The fields of what speaks for a match.
+fn facts_for(found: &Match) -> impl Iterator<Item = &str> {
+    let pieces = found.evidence.iter().filter(|piece| piece.side == Side::For);
+    pieces.flat_map(|piece| piece.facts.keys().map(String::as_str))
+}
+
+/// What agrees with the image, in the words that docs/cases.md lists and in their order.
+fn agrees(found: &Match) -> Vec<&'static str> {
+    let signs: Vec<&str> = facts_for(found).filter_map(sign).collect();
+    let has = |sign: &str| signs.contains(&sign);
+    // The form of a certificate that is the image's own says nothing more.
+    let agrees = SIGNS.into_iter().filter(|sign| has(sign) && !(*sign == "certificate-form" && has("certificate")));
+    let agrees: Vec<&str> = agrees.collect();
+    // Whatever matched showed something.
+    if agrees.is_empty() { vec!["marks"] } else { agrees }
+}
+
+const SIGNS: [&str; 5] = ["name", "certificate", "build", "certificate-form", "marks"];
+
+/// What a field is a sign of; who holds a key is told apart.
+fn sign(field: &str) -> Option<&'static str> {
+    Some(match field {
+        "key_possession" => return None,
+        "computer_name"
+        | "cert_subject_cn"
+        | "ntlm_dns_computer_name"
+        | "ntlm_netbios_computer_name"
+        | "ntlm_target_name" => "name",
+        "cert_sha256" | "cert_sha1" | "cert_spki_sha256" => "certificate",
+        "ntlm_build" | "ntlm_product_version" => "build",
+        "windows_rdp_certificate" => "certificate-form",
+        _ => "marks",
+    })
+}
+
+impl Report {
+    fn new(source: &Source) -> Self {
+        Self {
+            publisher: seen(&source.publisher.to_string()),
+            date: source.date.as_ref().map(ToString::to_string),
+            title: seen(&source.title.to_string()),
+            url: source.url.as_ref().map(|url| seen(&url.to_string())),
         }
     }
 }
@@ -192,5 +284,43 @@ impl Raw {
             lines.push(rest.to_owned());
         }
         Self { what, bytes: bytes.len(), sha256: sha256(bytes), base64: lines }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{agrees, is_plain};
+    use crate::fingerprint::{Class, Confidence, Evidence, Match, Side};
+
+    fn found(fields: &[&str], against: &[&str]) -> Match {
+        let piece = |side, field: &&str| Evidence {
+            side,
+            condition: String::new(),
+            facts: [((*field).to_owned(), "x".to_owned())].into(),
+        };
+        let evidence = fields.iter().map(|field| piece(Side::For, field));
+        let evidence = evidence.chain(against.iter().map(|field| piece(Side::Against, field)));
+        let (class, confidence) = (Class::UnnamedClone, Confidence::Supported);
+        Match { fingerprint_id: "x".to_owned(), class, confidence, evidence: evidence.collect() }
+    }
+
+    #[test]
+    fn what_agrees_is_what_was_seen() {
+        let told = |fields: &[&str]| agrees(&found(fields, &["ntlm_build", "honeypot_like"]));
+        assert_eq!(
+            told(&["key_possession", "windows_rdp_certificate", "cert_subject_cn"]),
+            ["name", "certificate-form"]
+        );
+        assert_eq!(told(&["ntlm_product_version", "ntlm_dns_computer_name"]), ["name", "build"]);
+        assert_eq!(told(&["windows_rdp_certificate", "cert_sha256", "x224_flags"]), ["certificate", "marks"]);
+        assert_eq!(told(&[]), ["marks"]);
+    }
+
+    #[test]
+    fn only_a_plain_address_becomes_a_link() {
+        assert!(is_plain("abuse+rdp@example.co.uk"));
+        for contact in ["a?subject=x@example.net", "a&b@example.net", "a%0d@example.net", "'a@example.net"] {
+            assert!(!is_plain(contact), "{contact}");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod discretion;
 mod folder;
 mod letter;
 mod prefix;
+mod prose;
 mod ready;
 mod spelled;
 mod templates;

@@ -5,20 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use include_dir::{Dir, include_dir};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
-use minijinja::{Environment, UndefinedBehavior, context};
+use minijinja::{Environment, State, UndefinedBehavior, context};
 use thiserror::Error;
 
 use super::letter::{Told, Values};
+use super::prose::{day, on_one_line, wrapped};
 use crate::visible::visible;
 
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/cases/templates");
 
 /// What a language needs: `{}` stands for its tag.
 const PARTS: [&str; 4] = ["wording.{}.txt", "steps.{}.txt", "letter.{}.txt", "letter.{}.html"];
+/// What a language may have beside them.
+const AGREEMENT: &str = "agreement.{}.txt";
 /// The language of customers for whom none is named.
 const DEFAULT_LANGUAGE: &str = "en";
-/// Columns of a plain-text letter.
-const COLUMNS: usize = 76;
 
 /// What is wrong with a template, with file and line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -59,12 +60,13 @@ impl Templates {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_syntax(syntax()?);
         environment.add_filter("wrap", wrap);
+        environment.add_filter("day", day_in);
         let mut languages = BTreeSet::new();
         for (name, text) in texts {
             let Some(language) = language_of(&name) else {
                 return Err(TemplateError(format!(
-                    "`{}` is no name of a template; they are called wording.LANG.txt, steps.LANG.txt, letter.LANG.txt and \
-                     letter.LANG.html",
+                    "`{}` is no name of a template; they are called wording.LANG.txt, steps.LANG.txt, agreement.LANG.txt, \
+                     letter.LANG.txt and letter.LANG.html",
                     visible(&name)
                 )));
             };
@@ -101,12 +103,12 @@ impl Templates {
     /// # Errors
     /// If a template asks for what there is not.
     pub fn wording(&self, told: &Told<'_>, language: &str) -> Result<String, TemplateError> {
-        self.paragraph(Value::from(Serde(Values::new(told, language))), language)
+        let values = Value::from(Serde(Values::new(told, language)));
+        self.paragraph(&format!("wording.{language}.txt"), values)
     }
 
-    fn paragraph(&self, values: Value, language: &str) -> Result<String, TemplateError> {
-        let wording = self.render(&format!("wording.{language}.txt"), values)?;
-        Ok(wording.split_whitespace().collect::<Vec<_>>().join(" "))
+    fn paragraph(&self, name: &str, values: Value) -> Result<String, TemplateError> {
+        self.render(name, values).map(|text| on_one_line(&text))
     }
 
     /// The letter on a case.
@@ -115,11 +117,14 @@ impl Templates {
     /// If a template asks for what there is not.
     pub fn letter(&self, told: &Told<'_>, language: &str) -> Result<Letter, TemplateError> {
         let values = Value::from(Serde(Values::new(told, language)));
-        let wording = self.paragraph(values.clone(), language)?;
+        let wording = self.paragraph(&format!("wording.{language}.txt"), values.clone())?;
+        let agreement = AGREEMENT.replace("{}", language);
+        let has_agreement = self.environment.get_template(&agreement).is_ok();
+        let agreement = has_agreement.then(|| self.paragraph(&agreement, values.clone())).transpose()?;
         let steps = self.render(&format!("steps.{language}.txt"), values.clone())?;
         let steps = steps.lines().map(str::trim).filter(|step| !step.is_empty());
         let steps: Vec<String> = steps.map(ToOwned::to_owned).collect();
-        let whole = context! { wording, steps, ..values };
+        let whole = context! { wording, agreement, steps, ..values };
         let text = self.render(&format!("letter.{language}.txt"), whole.clone())?;
         let html = self.render(&format!("letter.{language}.html"), whole)?;
         Ok(Letter { text, html })
@@ -144,7 +149,7 @@ fn syntax() -> Result<SyntaxConfig, TemplateError> {
 fn language_of(name: &str) -> Option<&str> {
     let is_tag =
         |tag: &&str| !tag.is_empty() && tag.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-    PARTS.iter().find_map(|part| {
+    PARTS.iter().chain([&AGREEMENT]).find_map(|part| {
         let (before, after) = part.split_once("{}")?;
         name.strip_prefix(before)?.strip_suffix(after).filter(is_tag)
     })
@@ -157,24 +162,13 @@ fn explained(error: &minijinja::Error) -> TemplateError {
     TemplateError(visible(&format!("template {name}:{line}: {detail}")).into_owned())
 }
 
-/// Sets a paragraph in lines of a letter's width; every line but the first begins with `indent` spaces.
 #[expect(clippy::needless_pass_by_value, reason = "filters are given owned values")]
 fn wrap(text: String, indent: Option<usize>) -> String {
-    let indent = indent.unwrap_or(0);
-    let mut set = String::new();
-    let mut column = indent;
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if column > indent && column + 1 + length > COLUMNS {
-            set.push('\n');
-            set.extend(std::iter::repeat_n(' ', indent));
-            column = indent;
-        } else if column > indent {
-            set.push(' ');
-            column += 1;
-        }
-        set.push_str(word);
-        column += length;
-    }
-    set
+    wrapped(&text, indent.unwrap_or(0))
+}
+
+/// A day in the language of the template that asks.
+#[expect(clippy::needless_pass_by_value, reason = "filters are given owned values")]
+fn day_in(state: &State<'_, '_>, text: String) -> String {
+    day(&text, language_of(state.name()).unwrap_or_default())
 }

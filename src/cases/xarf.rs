@@ -132,6 +132,9 @@ pub fn report(told: &Told<'_>, wording: &str, history: &str) -> String {
         };
         Evidence::new(content_type, description, bytes)
     }));
+    // A report has no list of steps, in which a letter asks.
+    let request = found.class.request().filter(|request| !wording.contains(request));
+    let description = request.map_or_else(|| wording.to_owned(), |request| format!("{wording} {request}"));
     let report = Message {
         xarf_version: VERSION,
         report_id: report_id(&format!("{history}\n{}\n{}", case.id, observation.seen_at)),
@@ -142,7 +145,7 @@ pub fn report(told: &Told<'_>, wording: &str, history: &str) -> String {
         source_port: observation.port,
         kind,
         evidence_source: "automated_scan",
-        description: wording.chars().take(LONGEST_DESCRIPTION).collect(),
+        description: description.chars().take(LONGEST_DESCRIPTION).collect(),
         tags: tags(found),
         evidence,
     };

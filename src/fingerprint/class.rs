@@ -51,18 +51,24 @@ impl Class {
         matches!(self, Self::CriminalImage | Self::SharedRange)
     }
 
-    /// What may fairly be said to a customer; `name` is the family's, `source` the first report, and `mark` what the host
+    /// What is asked of a customer, where something is.
+    #[must_use]
+    pub fn request(self) -> Option<&'static str> {
+        self.needs_source().then_some("Please confirm who built the image.")
+    }
+
+    /// What may fairly be said to a customer, without the request; `name` is the family's, `source` the first report, and `mark` what the host
     /// shows, as in "the computer name".
     #[must_use]
     pub fn wording(self, name: &str, source: &str, mark: &str) -> String {
         match self {
             Self::CriminalImage => format!(
                 "This host shows {mark} of {name}, an image that is reported as used by a criminal service ({source}). \
-                 Independent installations do not come to it by chance. Please confirm who built the image."
+                 Independent installations do not come to it by chance."
             ),
             Self::SharedRange => format!(
                 "{mark} that this host shows was reported for servers seen with malware ({source}). That is a report about \
-                 the image; uninvolved tenants may use it too. Please confirm who built the image.",
+                 the image; uninvolved tenants may use it too.",
                 mark = capitalised(mark)
             ),
             Self::UnnamedClone => "This host appears to be a copy of one Windows installation that several machines \

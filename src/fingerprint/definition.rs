@@ -87,12 +87,17 @@ impl Conditions {
 }
 
 impl Fingerprint {
-    /// What may fairly be said to a customer: the fingerprint's own words, or those of its class.
+    /// What may fairly be said to a customer: the fingerprint's own words, or those of its class; and what its class asks,
+    /// unless its own words ask it already.
     #[must_use]
     pub fn fair_wording(&self) -> String {
         let source = self.sources.first().map_or_else(|| "no source given".to_owned(), ToString::to_string);
         let own = self.wording.clone();
-        one_line(&own.unwrap_or_else(|| self.class.wording(&self.name, &source, self.mark())))
+        let said = one_line(&own.unwrap_or_else(|| self.class.wording(&self.name, &source, self.mark())));
+        match self.class.request().filter(|request| !said.contains(request)) {
+            Some(request) => format!("{said} {request}"),
+            None => said,
+        }
     }
 
     /// The fingerprint's own words in a language, or in English where there are none in it; `None` if those of its class
@@ -164,6 +169,19 @@ pub struct Source {
     pub date: Option<PartialDate>,
     /// Where it can be read.
     pub url: Option<WebAddress>,
+    /// Whether letters cite it. A customer cannot look up what has neither address nor publisher, and a title that tells of
+    /// crimes reads as an accusation.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub in_letters: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 impl Source {

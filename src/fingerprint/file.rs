@@ -138,9 +138,10 @@ fn compile(parsed: FingerprintToml, file: &str) -> Result<Fingerprint, Vec<Compl
         complain(last.span().start, "`last_seen` lies before `first_seen`; exchange them");
     }
     let class = *parsed.class.get_ref();
-    if class.needs_source() && parsed.sources.is_empty() {
-        let message =
-            format!("class `{class}` needs a published source; add a [[sources]] table or choose a weaker class");
+    if class.needs_source() && !parsed.sources.iter().any(|source| source.in_letters) {
+        let message = format!(
+            "class `{class}` needs a published source that letters may cite; add a [[sources]] table or choose a weaker class"
+        );
         complain(parsed.class.span().start, &message);
     }
     for example in &parsed.examples {

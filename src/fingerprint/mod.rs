@@ -31,5 +31,5 @@ pub use file::SourceFile;
 pub use matching::{Evidence, Match, Side};
 pub use name::declares_name;
 pub use set::FingerprintSet;
-pub use text::{Text, WebAddress};
+pub use text::{Text, WebAddress, words};
 pub use traits::{TRAITS, Trait, Traits, derive_traits, rtc_offset};

@@ -60,6 +60,11 @@ fn complaints_name_file_line_and_key() {
         (operator("equal = \"X\""), "8: unknown field `equal`"),
         (MINIMAL.replace("\"generic\"", "\"evil\""), "3: unknown variant `evil`"),
         (MINIMAL.replace("\"generic\"", "\"criminal-image\""), "3: class `criminal-image` needs a published source"),
+        (
+            MINIMAL.replace("\"generic\"", "\"criminal-image\"")
+                + "\n[[sources]]\npublisher = \"P\"\ntitle = \"T\"\nin_letters = false\n",
+            "3: class `criminal-image` needs a published source that letters may cite",
+        ),
         (MINIMAL.replace("\"x\"", "\"A b\""), "1: `id` may hold only"),
         (MINIMAL.replace("\"X.\"", "\"\""), "5: a text that people read must not be empty (`description = \"\"`)"),
         (MINIMAL.replace("name = \"X\"\n", ""), "1: missing field `name`"),
@@ -272,6 +277,9 @@ fn own_wording_is_told_in_the_language_asked_for_or_as_it_was_written() {
     assert_eq!([told("en"), told("de"), told("fr")].map(Option::unwrap), ["Said.", "Gesagt.", "Said."]);
     let plain = SourceFile { name: "my.toml".to_owned(), text: MINIMAL.to_owned() }.compile().unwrap();
     assert_eq!((plain.own_wording("de"), plain.shows()), (None, "name"));
+    let asked = text.replace("\"generic\"", "\"criminal-image\"") + "\n[[sources]]\npublisher = \"P\"\ntitle = \"T\"\n";
+    let fingerprint = SourceFile { name: "my.toml".to_owned(), text: asked }.compile().unwrap();
+    assert_eq!(fingerprint.fair_wording(), "Said. Please confirm who built the image.", "its class asks");
     let untranslated = complaint(&text.replace("wording = \"Said.\"\n", ""));
     assert!(untranslated.contains("`wording_in` translates `wording`, which is missing"), "{untranslated}");
 }

@@ -6,9 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::visible::is_hidden;
 
-/// Text of a file on one line, as paragraphs are set elsewhere.
+/// Text of a file on one line, as paragraphs are set elsewhere. A space that breaks no line stays what it is: French has
+/// one before `;`.
 pub(super) fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    words(text).collect::<Vec<_>>().join(" ")
+}
+
+/// The words of a text, as lines may be broken between them.
+pub fn words(text: &str) -> impl Iterator<Item = &str> {
+    let parts = text.split(|character: char| character.is_whitespace() && !matches!(character, '\u{A0}' | '\u{202F}'));
+    parts.filter(|word| !word.is_empty())
 }
 
 /// A text for people: not empty, and without characters that nobody can see.

@@ -61,7 +61,11 @@ pub static FAMILY_COLUMNS: &[FamilyColumn] = &[
     column("links", "what links it: names, and certificates by their hash", |family| {
         joined(family.links.iter().map(|link| format!("{}:{}", link.kind, link.value)))
     }),
-    column("expected_by_chance", "`E(k)` of its least likely name", expected),
+    column(
+        "expected_by_chance",
+        "`E(k)` of its least likely name, unless its certificate alone makes it significant",
+        expected,
+    ),
     column("shared_certificates", "certificates that several endpoints show", |family| {
         (u64::try_from(family.certificates.shared.len()).unwrap_or(u64::MAX) + family.certificates.shared_omitted)
             .to_string()
@@ -95,7 +99,9 @@ fn joined(values: impl Iterator<Item = String>) -> String {
 }
 
 fn expected(family: &Family) -> String {
-    let chances = family.links.iter().filter_map(|link| link.chance.as_ref()).map(|chance| chance.log10_expected);
+    // Beside a certificate that makes a family significant, the chance of a name that does not would only mislead.
+    let links = family.links.iter().filter(|link| link.significant || !family.significant);
+    let chances = links.filter_map(|link| link.chance.as_ref()).map(|chance| chance.log10_expected);
     chances.min_by(f64::total_cmp).map_or_else(String::new, scientific)
 }
 

@@ -90,8 +90,10 @@ pub struct Beat {
     pub sweep: i64,
     /// Endpoints that it is to take.
     pub planned: u64,
-    /// Endpoints that it has taken.
+    /// Endpoints that it has taken, or left out because they are excluded.
     pub taken: u64,
+    /// Endpoints that were asked.
+    pub probed: u64,
 }
 
 impl Heartbeat {

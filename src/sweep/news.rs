@@ -205,9 +205,17 @@ impl fmt::Display for News {
             Some(previous) => writeln!(out, "sweep {sweep}, ended {ended:.0}, compared with sweep {previous}")?,
             None => writeln!(out, "sweep {sweep}, ended {ended:.0}, the first complete one")?,
         }
+        let told = changes.len() as u64;
+        let all: u64 = counts.values().sum();
         let counts: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
         writeln!(out, "RDP endpoints that changed: {counts}")?;
+        if told < all {
+            let others = previous.map_or_else(String::new, |previous| {
+                format!("; `rdprint history diff {previous} {sweep}` tells the others")
+            });
+            writeln!(out, "news among them: {told}{others}")?;
+        }
         if *silenced > 0 {
             writeln!(out, "findings among them that are held back by suppress.toml: {silenced}")?;
         }

@@ -97,7 +97,20 @@ fn told<T>(observation: &Observation, row: &str, addresses: Option<u64>, with: i
     let sender = Sender::new("Example Hosting", "abuse@example.net").unwrap();
     let now = at("2026-11-22T10:00:00Z");
     let fingerprint = set.get(&found.fingerprint_id).unwrap();
-    with(&Told { case: &case, owner, observation, found, fingerprint, sender: &sender, addresses, now })
+    let (reply_by, looked_from) = ("2026-12-06".parse().unwrap(), ["203.0.113.5".parse().unwrap()]);
+    with(&Told {
+        case: &case,
+        owner,
+        observation,
+        found,
+        fingerprint,
+        sender: &sender,
+        addresses,
+        now,
+        reply_by: Some(reply_by),
+        cookie: Some("rdprint"),
+        looked_from: &looked_from,
+    })
 }
 
 fn letter(observation: &Observation, row: &str, addresses: Option<u64>) -> Letter {
@@ -128,14 +141,33 @@ fn each_accusing_class_in_each_language_reads_as_its_receiver_should_read_it() {
                     assert!(!lower.contains(unfair), "{unfair}");
                 }
             }
-            assert!(
-                text.lines().all(|line| line.chars().count() <= 76
-                    || !line.contains(' ')
-                    || line.contains('=')
-                    || line.contains(':')),
-                "{text}"
-            );
+            let long = text.lines().find(|line| line.chars().count() > 76 && !line.contains("https://"));
+            assert_eq!(long, None, "mail programs break longer lines");
+            if language == "fr" {
+                reads_as_french(&text);
+                reads_as_french(&html);
+            }
         }
+    }
+}
+
+/// What belongs to a word stands on its line, and apostrophes are of one kind.
+#[track_caller]
+fn reads_as_french(words: &str) {
+    for mark in [" :", " ;", " !", " ?", " »", "« ", "'", "&#x27;"] {
+        assert!(!words.contains(mark), "{mark:?} in {words}");
+    }
+}
+
+#[test]
+fn sources_are_links_and_those_that_nobody_can_look_up_are_left_out() {
+    let row = "192.0.2.0/24,K-1042,,fr,";
+    let Letter { text, html } = letter(&look("WIN-HM6FI4VOIEP"), row, None);
+    let address = "https:&#x2f;&#x2f;github.com&#x2f;stamparm&#x2f;maltrail&#x2f;";
+    assert!(html.contains(&format!("<a href=\"{address}")), "{html}");
+    let redvds = letter(&look("WIN-BUNS25TD77J"), row, None);
+    for words in [text, html, redvds.text, redvds.html] {
+        assert!(!words.to_lowercase().contains("phishing"), "{words}");
     }
 }
 
@@ -176,7 +208,7 @@ fn what_a_host_or_a_list_says_cannot_steer_a_letter() {
     let hostile = "<script>alert(1)</script>\"'&\r\nSubject: other\u{1b}[2J\u{202e}";
     observation.ntlm.as_mut().unwrap().dns_domain_name = Some(hostile.to_owned());
     let leaf = &mut observation.tls.as_mut().unwrap().certificates[0];
-    leaf.subject = Some(format!("CN={hostile}"));
+    leaf.subject = Some(format!("CN={hostile}, O=https://evil.example/"));
     let row = "192.0.2.0/24,\"<b>K&1</b>\",\"\"\"<i>x\"\"@customer.example\",en,";
     let Letter { text, html } = letter(&observation, row, None);
     for words in [&text, &html] {
@@ -184,6 +216,8 @@ fn what_a_host_or_a_list_says_cannot_steer_a_letter() {
         assert_eq!(words.lines().filter(|line| line.starts_with("Subject: other")).count(), 0);
     }
     assert!(text.contains("CN=<script>alert(1)</script>\"'&\\u{d}\\u{a}Subject: other\\u{1b}[2J\\u{202e}"), "{text}");
+    let links = html.split("<a href=\"").skip(1).filter(|link| !link.starts_with("mailto:abuse@example.net\">"));
+    assert_eq!(links.count(), 0, "what a host says is no link: {html}");
     for tag in ["<script", "<b>K", "<i>x"] {
         assert!(!html.contains(tag), "{html}");
     }

@@ -1,7 +1,7 @@
 //! Files that people send: whole or not there at all, and never in the place of another without a word.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -9,14 +9,48 @@ use super::super::{Exit, Failure, stdout};
 use crate::cases::Templates;
 use crate::sweep::file::{create_new, replace};
 
+/// Who may read what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// Nobody but the owner: it holds what concerns a person.
+    Owner,
+    /// Whoever the system lets.
+    All,
+}
+
+/// Makes a folder, and those above it, that nobody but its owner looks into; one that is there stays as it is.
+pub(super) fn make_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
+}
+
+/// Before anything is written into it.
+#[cfg_attr(not(unix), expect(unused_variables, clippy::unnecessary_wraps, reason = "folders decide elsewhere"))]
+fn restrict(file: &File, readers: Readers) -> io::Result<()> {
+    #[cfg(unix)]
+    if readers == Readers::Owner {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
 /// Writes a file that is not there yet.
-pub(super) fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    create_new(path, |mut file| file.write_all(text.as_bytes()))
+pub(super) fn write_new(path: &Path, text: &str, readers: Readers) -> io::Result<()> {
+    create_new(path, |mut file| {
+        restrict(file, readers)?;
+        file.write_all(text.as_bytes())
+    })
 }
 
 /// Writes a file, in the place of the one that is there.
-pub(super) fn write_over(path: &Path, text: &str) -> io::Result<()> {
-    replace(path, |mut file| file.write_all(text.as_bytes()))
+pub(super) fn write_over(path: &Path, text: &str, readers: Readers) -> io::Result<()> {
+    replace(path, |mut file| {
+        restrict(file, readers)?;
+        file.write_all(text.as_bytes())
+    })
 }
 
 /// The shipped templates with those of a folder in their place.
@@ -61,7 +95,7 @@ pub(super) fn templates(folder: Option<&Path>) -> Result<Exit, Failure> {
     }
     for (name, text) in shipped {
         let path = folder.join(name);
-        write_new(&path, text).map_err(|error| Failure::own_fault(wrong(&path, &error)))?;
+        write_new(&path, text, Readers::All).map_err(|error| Failure::own_fault(wrong(&path, &error)))?;
         stdout::print(&format!("{}\n", path.display()))?;
     }
     Ok(Exit::Done)

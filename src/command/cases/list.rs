@@ -1,15 +1,26 @@
 //! `cases list` and `cases show`.
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use super::super::{Exit, Failure, stdout};
 use super::SiteFlags;
+use super::files::load_templates;
 use super::site::{Site, trouble};
-use crate::cases::{Binding, Case, Customers, State};
+use super::write::unspoken;
+use crate::cases::{Binding, Case, Customers, State, Templates};
 use crate::verdict::{Record, explain};
 use crate::visible::{json, visible};
 
-pub(super) fn list(flags: &SiteFlags, states: &[State], as_json: bool) -> Result<Exit, Failure> {
+pub(super) fn list(
+    flags: &SiteFlags,
+    states: &[State],
+    as_json: bool,
+    templates: Option<&Path>,
+) -> Result<Exit, Failure> {
+    let templates = load_templates(templates)?;
     let mut site = Site::open(flags)?;
     let customers = site.customers()?;
     if let Some(customers) = &customers {
@@ -27,11 +38,26 @@ pub(super) fn list(flags: &SiteFlags, states: &[State], as_json: bool) -> Result
     let told = |case| if as_json { json(case).unwrap_or_default() } else { line(case) };
     let lines: Vec<String> = cases.iter().map(|case| told(case) + "\n").collect();
     stdout::print(&lines.concat())?;
+    if let Some(customers) = &customers {
+        name_unspoken(&cases, customers, &templates);
+    }
     if cases.is_empty() {
         let hint = if customers.is_some() { "" } else { "; --customers opens cases for what sweeps have found" };
         eprintln!("no case stands so{hint}");
     }
     Ok(Exit::Done)
+}
+
+/// Names open cases of customers in whose language no letter can be written, once for each row of the file.
+fn name_unspoken(cases: &[Case], customers: &Customers, templates: &Templates) {
+    let now = Timestamp::now();
+    let mut named = HashSet::new();
+    for case in cases.iter().filter(|case| case.state == State::Open) {
+        let Some(owner) = customers.owner(case.binding.endpoint.ip(), now) else { continue };
+        if templates.language(owner.language).is_none() && named.insert(owner.line) {
+            eprintln!("rdprint: case {} will have no letter: {}", case.id, unspoken(&owner, templates));
+        }
+    }
 }
 
 /// A case on one line.

@@ -65,6 +65,9 @@ enum Action {
         /// One JSON object a line
         #[arg(long)]
         json: bool,
+        /// The templates that letters will be written with, so that only customers without any are named
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        templates: Option<PathBuf>,
     },
     /// Tell everything about cases: what they are bound to, what happened to them, the last look
     Show {
@@ -113,7 +116,7 @@ struct Settling {
 pub(super) fn run(flags: &CasesFlags) -> Result<Exit, Failure> {
     let site = &flags.site;
     match &flags.action {
-        Action::List { state, json } => list::list(site, state, *json),
+        Action::List { state, json, templates } => list::list(site, state, *json, templates.as_deref()),
         Action::Show { ids } => list::show(site, ids),
         Action::Write(write) => write::run(site, write),
         Action::Recheck(recheck) => recheck::run(site, recheck),

@@ -1,18 +1,21 @@
 //! `cases write`: letters and reports, but only those that are right.
 
-use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
-use jiff::{SignedDuration, Timestamp};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp, ToSpan as _};
 
 use super::super::words::days_or_time;
 use super::super::{Exit, Failure, stdout};
 use super::SiteFlags;
-use super::files::{load_templates, write_new, write_over};
+use super::files::{Readers, load_templates, make_private_folder, write_new, write_over};
 use super::site::{Site, addresses, trouble};
-use crate::cases::{Case, Customers, Rules, Sender, State, Templates, Told, folder_name, report};
+use crate::cases::{Case, Customers, Owner, Rules, Sender, State, Templates, Told, folder_name, report};
+use crate::sweep::settings::Settings;
 use crate::visible::visible;
 
 #[derive(Debug, Args)]
@@ -33,6 +36,14 @@ pub(super) struct WriteFlags {
     #[arg(long, value_name = "ADDRESS")]
     contact: String,
 
+    /// By when you ask for an answer: a day (2026-12-06), or days from today (14d) [default: no day is named]
+    #[arg(long, value_name = "DAY", value_parser = reply_by)]
+    reply_by: Option<ReplyBy>,
+
+    /// An address that you look from, for the receiver to find in logs; may be repeated [default: none is told]
+    #[arg(long, value_name = "ADDRESS")]
+    looked_from: Vec<IpAddr>,
+
     /// How old the last look may be, like 24h or 2d
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = days_or_time)]
     max_age: Duration,
@@ -44,6 +55,40 @@ pub(super) struct WriteFlags {
     /// Write over files that are there
     #[arg(long)]
     replace: bool,
+}
+
+/// A day by which an answer is asked for.
+#[derive(Clone, Copy, Debug)]
+enum ReplyBy {
+    On(Date),
+    In(Span),
+}
+
+/// The longest time for an answer, in days.
+const LONGEST_WAIT: i64 = 366;
+
+fn reply_by(text: &str) -> Result<ReplyBy, String> {
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<i64>().ok());
+    if let Some(days) = days.filter(|days| (1..=LONGEST_WAIT).contains(days)) {
+        return Ok(ReplyBy::In(days.days()));
+    }
+    let is_day = text.len() == 10;
+    let day = is_day.then(|| text.parse().ok()).flatten();
+    day.map(ReplyBy::On).ok_or_else(|| format!("write a day like 2026-12-06, or 1d to {LONGEST_WAIT}d"))
+}
+
+impl ReplyBy {
+    /// The day, for a letter that is written now. Days are those of UTC.
+    fn day(self, now: Timestamp) -> Result<Date, Failure> {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        match self {
+            Self::On(day) if day <= today => Err(Failure::usage(format!(
+                "--reply-by {day} is not to come; name a later day, or days from today like 14d"
+            ))),
+            Self::On(day) => Ok(day),
+            Self::In(days) => today.checked_add(days).map_err(Failure::usage),
+        }
+    }
 }
 
 /// The three files of a case, ready to be written.
@@ -63,6 +108,7 @@ pub(super) fn run(flags: &SiteFlags, write: &WriteFlags) -> Result<Exit, Failure
         ));
     };
     let now = Timestamp::now();
+    let reply_by = write.reply_by.map(|reply_by| reply_by.day(now)).transpose()?;
     // Whom an image is shared with is counted over everything that is there, whoever's it is.
     let standing = site.open_cases(&customers)?;
     let addresses = addresses(&standing);
@@ -72,7 +118,19 @@ pub(super) fn run(flags: &SiteFlags, write: &WriteFlags) -> Result<Exit, Failure
     } else {
         site.cases(&write.ids)?
     };
-    let desk = Desk { site: &site, customers: &customers, templates: &templates, sender: &sender, write, now };
+    // Without a configuration nobody knows what the sweeps called themselves.
+    let limits = site.settings.as_ref().map(Settings::limits).transpose().map_err(Failure::usage)?;
+    let cookie = limits.as_ref().map(|limits| limits.cookie.as_str());
+    let desk = Desk {
+        site: &site,
+        customers: &customers,
+        templates: &templates,
+        sender: &sender,
+        write,
+        now,
+        reply_by,
+        cookie,
+    };
     let history = site.store.id().map_err(|error| trouble(&error))?;
     let (mut ready, mut held) = (Vec::new(), 0);
     for case in &cases {
@@ -103,12 +161,14 @@ struct Desk<'a> {
     sender: &'a Sender,
     write: &'a WriteFlags,
     now: Timestamp,
+    reply_by: Option<Date>,
+    cookie: Option<&'a str>,
 }
 
 impl Desk<'_> {
     /// The files of a case, or why there are none.
     fn prepare(&self, case: &Case, addresses: Option<u64>, history: &str) -> Result<Result<Written, String>, Failure> {
-        let Self { site, customers, templates, sender, write, now } = *self;
+        let Self { site, customers, templates, sender, write, now, reply_by, cookie } = *self;
         let look = site.store.last_look(case.binding.endpoint).map_err(|error| trouble(&error))?;
         let rules = Rules {
             set: &site.set,
@@ -128,16 +188,21 @@ impl Desk<'_> {
             return Ok(Err("its evidence is not there".to_owned()));
         };
         let Some(language) = templates.language(owner.language) else {
-            let known: Vec<&str> = templates.languages().collect();
-            return Err(Failure::usage(format!(
-                "line {} of the customers file asks for letters in `{}`, and there are templates in {} only; write some \
-                 (docs/cases.md) or name another language; nothing was written",
-                owner.line,
-                visible(owner.language),
-                known.join(", ")
-            )));
+            return Ok(Err(unspoken(&owner, templates)));
         };
-        let told = Told { case, owner, observation, found: &found, fingerprint, sender, addresses, now };
+        let told = Told {
+            case,
+            owner,
+            observation,
+            found: &found,
+            fingerprint,
+            sender,
+            addresses,
+            now,
+            reply_by,
+            cookie,
+            looked_from: &write.looked_from,
+        };
         let letter = templates.letter(&told, language).map_err(Failure::usage)?;
         // Reports go from desk to desk, in English.
         let wording = templates.wording(&told, "en").map_err(Failure::usage)?;
@@ -167,16 +232,32 @@ impl Desk<'_> {
     }
 }
 
+/// Why nothing can be written to a customer in the language that the file names.
+pub(super) fn unspoken(owner: &Owner<'_>, templates: &Templates) -> String {
+    let known: Vec<&str> = templates.languages().collect();
+    format!(
+        "line {} of the customers file asks for letters in `{}`, and there are templates in {} only; write some \
+         (docs/cases.md) or name another language",
+        owner.line,
+        visible(owner.language),
+        known.join(", ")
+    )
+}
+
 impl Written {
     fn save(&self, may_replace: bool) -> Result<(), Failure> {
         let Self { case, folder, files } = self;
         let wrong = |path: &Path, error: &std::io::Error| {
             Failure::own_fault(format!("`{}` cannot be written: {error}", path.display()))
         };
-        fs::create_dir_all(folder).map_err(|error| wrong(folder, &error))?;
+        make_private_folder(folder).map_err(|error| wrong(folder, &error))?;
         for (name, text) in files {
             let path = folder.join(name);
-            let written = if may_replace { write_over(&path, text) } else { write_new(&path, text) };
+            let written = if may_replace {
+                write_over(&path, text, Readers::Owner)
+            } else {
+                write_new(&path, text, Readers::Owner)
+            };
             written.map_err(|error| wrong(&path, &error))?;
         }
         stdout::print(&format!("case {case}: {}\n", folder.join(&files[0].0).display()))

@@ -41,7 +41,7 @@ pub(super) struct Ended {
 
 fn beat(sweep: i64, state: &'static str, coverage: &Coverage) -> Beat {
     let Coverage { planned, probed, skipped, .. } = coverage;
-    Beat { time: Timestamp::now(), state, sweep, planned: *planned, taken: probed + skipped }
+    Beat { time: Timestamp::now(), state, sweep, planned: *planned, taken: probed + skipped, probed: *probed }
 }
 
 pub(super) fn carry_out(
@@ -56,7 +56,8 @@ pub(super) fn carry_out(
     let known = known(flags, prepared, store, sweep)?;
     let mut heartbeat = Heartbeat::new(settings.heartbeat.clone());
     let mut bar = Bar::new(targets.positions(), false);
-    heartbeat.beat_now(&beat(sweep, "running", &begun.progress.coverage));
+    let coverage = Coverage { planned: targets.positions(), ..begun.progress.coverage.clone() };
+    heartbeat.beat_now(&beat(sweep, "running", &coverage));
     let prober = {
         let mut limits = limits.clone();
         limits.rate = CANARY_RATE.saturating_add(9);

@@ -200,4 +200,9 @@ fn the_heartbeat_says_how_it_went() {
     world.complete();
     let beat: Value = serde_json::from_str(&std::fs::read_to_string(world.folder.path("beat.json")).unwrap()).unwrap();
     assert_eq!((&beat["state"], &beat["sweep"], &beat["taken"]), (&"complete".into(), &1.into(), &64.into()));
+    assert_eq!((&beat["planned"], &beat["probed"]), (&64.into(), &64.into()));
+    world.folder.write("exclude.txt", &format!("127.67.{}.0/27\n", world.network));
+    world.sweep(&["--accept-losses"]);
+    let beat: Value = serde_json::from_str(&std::fs::read_to_string(world.folder.path("beat.json")).unwrap()).unwrap();
+    assert_eq!((&beat["taken"], &beat["probed"]), (&64.into(), &32.into()), "what is excluded shows");
 }

@@ -260,9 +260,9 @@ fn a_rule_for_a_customer_holds_their_letters_back_and_nobody_elses() {
 
 #[test]
 fn a_letter_that_would_name_another_customers_address_is_held_back() {
-    let world = World::new(46);
+    let world = World::new(48);
     let subject = |name: &str| Certificate::windows(name).key(Key::rsa2048(2)).not_before(MADE);
-    world.set(2, Host::windows("WIN-BUNS25TD77J", 20348).certificate(subject("vm1.127.67.46.40.example.net")));
+    world.set(2, Host::windows("WIN-BUNS25TD77J", 20348).certificate(subject("vm1.127.67.48.40.example.net")));
     world.complete();
     world.customers("NET.0/27,A,,,,,\nNET.32/28,B,,,,,\n");
     world.cases(&["list"]);
@@ -270,7 +270,7 @@ fn a_letter_that_would_name_another_customers_address_is_held_back() {
     let held = world.write(&[]);
     assert_eq!((held.code, held.stdout.as_str()), (Some(3), ""), "{held:?}");
     assert!(
-        held.stderr.contains("name another customer's address, 127.67.46.40; write this letter by hand"),
+        held.stderr.contains("name another customer's address, 127.67.48.40; write this letter by hand"),
         "{held:?}"
     );
     assert!(world.letters().is_empty());
@@ -319,6 +319,44 @@ fn no_link_in_the_folder_of_letters_leads_a_letter_elsewhere() {
     assert!(!letters.join("A/case-1.txt").is_symlink());
 }
 
+#[test]
+fn a_language_without_templates_holds_back_the_letters_of_its_customers_alone() {
+    let world = World::new(46);
+    world.set(2, clone(2));
+    world.set(40, clone(40));
+    world.complete();
+    world.customers("NET.0/27,alice,,it,,,\nNET.32/27,bob,,en,,,\n");
+    let lacks = "line 2 of the customers file asks for letters in `it`, and there are templates in de, en, fr only";
+    let listed = world.cases(&["list"]);
+    assert_eq!((listed.code, listed.stdout.lines().count()), (Some(0), 2), "{listed:?}");
+    assert!(listed.stderr.starts_with(&format!("rdprint: case 1 will have no letter: {lacks}")), "{listed:?}");
+    world.cases(&["recheck", "--open"]);
+    let written = world.write(&["--reply-by", "14d", "--looked-from", "203.0.113.5"]);
+    assert_eq!((written.code, written.stdout.lines().count()), (Some(3), 1), "{written:?}");
+    assert!(written.stderr.contains("no letter on case 1") && written.stderr.contains(lacks), "{written:?}");
+    let letters = world.letters();
+    let text = &letters["bob/case-2.txt"];
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("Please reply to abuse@example.net by ") && words.contains(", quoting case 2,"), "{text}");
+    assert!(words.contains("carry the cookie \"mstshash=rdprint\" and come from 203.0.113.5."), "{text}");
+    #[cfg(unix)]
+    are_for_their_owner_alone(&world);
+}
+
+/// Letters hold what concerns persons.
+#[cfg(unix)]
+fn are_for_their_owner_alone(world: &World) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |name: &str| fs::metadata(world.folder.path(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("letters"), mode("letters/bob"), mode("letters/bob/case-2.txt")), (0o700, 0o700, 0o600));
+    assert_eq!(world.write(&["2", "--replace"]).code, Some(0));
+    for end in ["txt", "html", "xarf.json"] {
+        assert_eq!(mode(&format!("letters/bob/case-2.{end}")), 0o600);
+    }
+    let text = &world.letters()["bob/case-2.txt"];
+    assert!(text.contains("Please reply to abuse@example.net, quoting case 2"), "no day is named unasked: {text}");
+}
+
 #[track_caller]
 fn refused(ran: &Ran, message: &str) {
     assert!(ran.code == Some(2) && ran.stdout.is_empty() && ran.stderr.contains(message), "{ran:?}");
@@ -332,11 +370,8 @@ fn what_cannot_be_right_is_refused_before_a_packet() {
     world.customers("NET.0/24,alice,,es,,,\n");
     world.cases(&["list"]);
     world.cases(&["recheck", "1"]);
-    refused(
-        &world.write(&[]),
-        "line 2 of the customers file asks for letters in `es`, and there are templates in de, en, fr only",
-    );
-    assert!(world.letters().is_empty());
+    refused(&world.write(&["--reply-by", "2026-01-01"]), "--reply-by 2026-01-01 is not to come");
+    refused(&world.write(&["--reply-by", "0d"]), "write a day like 2026-12-06, or 1d to 366d");
     world.customers("NET.7/24,alice,,,,,\n");
     let bad = world.cases(&["list"]);
     refused(&bad, "customers.csv:2: `127.67.43.7/24` has bits set beyond its length");
@@ -359,7 +394,7 @@ fn what_cannot_be_right_is_refused_before_a_packet() {
     refused(&world.cases(&[&["write", &letters], &contact[..]].concat()), "`nobody` is no address for mail");
     let templates = world.folder.path("templates");
     let copied = world.cases(&["templates", "--write", &templates]);
-    assert_eq!((copied.code, copied.stdout.lines().count()), (Some(0), 12), "{copied:?}");
+    assert_eq!((copied.code, copied.stdout.lines().count()), (Some(0), 15), "{copied:?}");
     refused(&world.cases(&["templates", "--write", &templates]), "is there already; name a new folder");
     let own = Path::new(&templates).join("steps.en.txt");
     fs::write(own, "{{ nothing }}").unwrap();

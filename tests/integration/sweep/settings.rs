@@ -163,7 +163,7 @@ fn the_examples_are_right() {
     let folder = Folder::new();
     let read = |name: &str| std::fs::read_to_string(format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     // Every line that is commented out as a suggestion is tried too.
-    let settings = read("sweep.toml");
+    let settings = read("sweep.toml").replace("/var/lib/rdprint/", &folder.path(""));
     let plain = folder.write("plain.toml", &settings);
     let is_setting = |line: &str| {
         line.strip_prefix("# ").is_some_and(|rest| rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')))

@@ -157,7 +157,6 @@ pub(crate) fn rdprint_jsonl(out: &mut dyn Write, rows: u64) -> io::Result<()> {
     let mut bytes = Vec::new();
     let mut sink = JsonlSink::new(&mut bytes);
     (0..rows).try_for_each(|row| sink.write(&record(row)))?;
-    drop(sink);
     out.write_all(&bytes)
 }
 

@@ -1,58 +1,76 @@
 //! No letter names an address of another customer, not even where a host says one in its own name or certificate.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
+use data_encoding::{BASE64, HEXLOWER};
 use regex::Regex;
+use serde_json::Value;
 
 use super::Customers;
-use super::letter::{Told, Values};
+use super::letter::Told;
+use super::spelled::{Readings, in_bytes, in_name, in_prose};
+use super::xarf::facts;
+use crate::observe::{FIELDS, Kind};
 
-static IPV4: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}").ok());
+/// Evidence in the lines of a letter or in a report; what is in it is looked at as it came.
+static ENCODED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("[A-Za-z0-9+/]{60,}=*").ok());
+
+/// The names, in records and in evidence, of what the host chose.
+static CHOSEN: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    let chosen = FIELDS.iter().filter(|field| matches!(field.kind, Kind::Text | Kind::TextList));
+    chosen
+        .flat_map(|field| [field.name, field.path.rsplit('.').next().unwrap_or_default().trim_end_matches("[]")])
+        .collect()
+});
 
 impl Told<'_> {
-    /// An address that the values of a letter or the observation in a report name and that is another customer's, if there is
-    /// one. What stands in a template itself is its author's.
+    /// An address of another customer that goes out with the letter, if there is one: in `texts`, which are the finished
+    /// ones, or in the record and the bytes that go with them.
     #[must_use]
-    pub fn names_another(&self, customers: &Customers) -> Option<IpAddr> {
-        let values = Values::new(self, "en");
-        // Values are texts, numbers and words, which always have a JSON form.
-        let text = serde_json::to_string(&(&values, self.observation)).unwrap_or_default();
-        addresses(&text).into_iter().find(|address| {
-            let owner = customers.owner(*address, self.now);
-            owner.is_some_and(|owner| owner.customer_id != self.owner.customer_id)
-        })
+    pub fn names_another(&self, customers: &Customers, texts: &[&str]) -> Option<IpAddr> {
+        let mut found = Vec::new();
+        // What was serialised is JSON.
+        let record: Value = serde_json::from_slice(&facts(self)).unwrap_or_default();
+        read(&record, false, &mut found);
+        for text in texts {
+            let words = ENCODED.as_ref().map(|pattern| pattern.replace_all(text, " "));
+            found.extend(in_prose(words.as_deref().unwrap_or(text)));
+        }
+        found.iter().find_map(|readings| self.anothers(readings, customers))
+    }
+
+    /// What can be read as the receiver's own address is theirs, whose else it may be the other way round; and where we look
+    /// from the writer says of their own accord.
+    fn anothers(&self, readings: &Readings, customers: &Customers) -> Option<IpAddr> {
+        let owner = |address: &IpAddr| customers.owner(*address, self.now).map(|owner| owner.customer_id);
+        let is_own = readings
+            .iter()
+            .any(|address| owner(address) == Some(self.owner.customer_id) || self.looked_from.contains(address));
+        readings.iter().find(|address| !is_own && owner(address).is_some()).copied()
     }
 }
 
-/// Everything in a text that reads as an address.
-fn addresses(text: &str) -> Vec<IpAddr> {
-    let v4 = IPV4.iter().flat_map(|pattern| pattern.find_iter(text));
-    let v4 = v4.filter_map(|found| found.as_str().parse::<Ipv4Addr>().ok()).map(IpAddr::V4);
-    let words = text.split(|character: char| !character.is_ascii_hexdigit() && !matches!(character, ':' | '.'));
-    let v6 = words.filter(|word| word.matches(':').count() > 1).filter_map(|word| {
-        let bare = word.trim_end_matches('.');
-        // A colon may end a word without being a part of the address.
-        bare.parse().ok().or_else(|| bare.trim_end_matches(':').parse().ok())
-    });
-    v4.chain(v6).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::addresses;
-
-    #[test]
-    fn addresses_are_found_wherever_they_stand() {
-        let texts = |text: &str| addresses(text).iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(
-            texts("CN=of192.0.2.7, http://192.0.2.8:80/x 10.0.20348 192.0.2.9."),
-            ["192.0.2.7", "192.0.2.8", "192.0.2.9"]
-        );
-        assert_eq!(
-            texts("\"[2001:db8::7]:3389\" CN=2001:db8::8. at 2001:db8::9: x"),
-            ["2001:db8::7", "2001:db8::8", "2001:db8::9"]
-        );
-        assert_eq!(texts("09:10:11 2026-11-22T09:10:11Z a714ba0b 1.2.3 999.1.1.1 AwAAEw=="), Vec::<String>::new());
+/// All addresses in a record; `is_chosen` if the host chose the text.
+fn read(value: &Value, is_chosen: bool, found: &mut Vec<Readings>) {
+    match value {
+        Value::String(text) if is_chosen => found.extend(in_name(text)),
+        Value::String(text) => {
+            found.extend(in_prose(text));
+            let decoded = HEXLOWER.decode(text.as_bytes()).or_else(|_| BASE64.decode(text.as_bytes()));
+            found.extend(decoded.iter().flat_map(|bytes| in_bytes(bytes)));
+        }
+        Value::Array(items) => {
+            for item in items {
+                read(item, is_chosen, found);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                read(value, CHOSEN.contains(name.as_str()), found);
+            }
+        }
+        _ => {}
     }
 }

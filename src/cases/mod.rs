@@ -10,6 +10,7 @@ mod letter;
 mod prefix;
 mod prose;
 mod ready;
+mod spelled;
 mod templates;
 mod xarf;
 

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::letter::{Sender, Told, raw, sha256};
 use crate::fingerprint::{Class, Match};
-use crate::visible::visible;
+use crate::visible::{json, pretty_json, visible};
 
 /// The version of the specification that is written.
 const VERSION: &str = "4.2.0";
@@ -150,7 +150,7 @@ pub fn report(told: &Told<'_>, wording: &str, history: &str) -> String {
         evidence,
     };
     // A struct of texts and numbers always has a JSON form.
-    let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
+    let mut text = pretty_json(&report).unwrap_or_default();
     text.push('\n');
     text
 }
@@ -167,14 +167,14 @@ fn tags(found: &Match) -> Vec<String> {
 }
 
 /// The observation and the match, which is what a receiver needs to check the verdict.
-fn facts(told: &Told<'_>) -> Vec<u8> {
+pub(super) fn facts(told: &Told<'_>) -> Vec<u8> {
     #[derive(Serialize)]
     struct Facts<'a> {
         #[serde(flatten)]
         observation: &'a crate::observe::Observation,
         matches: [&'a Match; 1],
     }
-    serde_json::to_vec(&Facts { observation: told.observation, matches: [told.found] }).unwrap_or_default()
+    json(&Facts { observation: told.observation, matches: [told.found] }).unwrap_or_default().into_bytes()
 }
 
 impl Evidence {

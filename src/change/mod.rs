@@ -218,8 +218,8 @@ impl Look {
     }
 }
 
-/// Which machines went from one endpoint to another: those whose key was at exactly one endpoint in the sweep before, which
-/// was probed and no longer shows it, while exactly one endpoint that is new does.
+/// Which machines went from one endpoint to another: those whose key was proven at exactly one endpoint in the sweep before,
+/// which was probed and no longer shows it, while it is proven at exactly one endpoint now, which is new.
 struct Moves<'a> {
     /// New endpoint → the entry of the old one.
     origins: HashMap<i64, &'a Entry>,
@@ -230,12 +230,12 @@ impl<'a> Moves<'a> {
     fn among(entries: &'a [Entry]) -> Self {
         let (mut was_at, mut is_at) = (HashMap::<&str, Vec<&Entry>>::new(), HashMap::<&str, Vec<&Entry>>::new());
         for entry in entries {
-            let before = entry.before.look.as_ref().and_then(|look| look.shown.key());
+            let before = entry.before.look.as_ref().and_then(|look| look.shown.proven_key());
             if let Some(key) = before.filter(|_| entry.before.was_seen_last) {
                 was_at.entry(key).or_default().push(entry);
             }
             if let Some(Sight::Seen(look)) = &entry.sight
-                && let Some(key) = look.shown.key()
+                && let Some(key) = look.shown.proven_key()
             {
                 is_at.entry(key).or_default().push(entry);
             }
@@ -243,8 +243,13 @@ impl<'a> Moves<'a> {
         let (mut origins, mut left) = (HashMap::new(), HashSet::new());
         for (key, now) in is_at {
             let ([old], [new]) = (was_at.get(key).map_or(&[][..], Vec::as_slice), now.as_slice()) else { continue };
-            // The old one is not among those that show the key now, since there is only one, and that one is new.
-            if old.sight.is_some() && new.before.presence == Presence::Unknown && old.id != new.id {
+            let has_left = match &old.sight {
+                None => false,
+                Some(Sight::Missed) => true,
+                // Though it is not proven there any more: that may be its line.
+                Some(Sight::Seen(look)) => look.shown.key() != Some(key),
+            };
+            if has_left && new.before.presence == Presence::Unknown {
                 origins.insert(new.id, *old);
                 left.insert(old.id);
             }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::fingerprint::{Class, Confidence, Match};
-use crate::observe::{Certificate, Hex, Observation};
+use crate::observe::{Certificate, CertificateSource, Hex, KeyPossession, Observation};
 
 /// What an endpoint showed, as far as news are made of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct ShownCertificate {
     /// SHA-256 of the public key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Whether the endpoint proved in that look that it holds the key. Anybody can present a certificate that is public.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub key_proven: bool,
     /// Whose it says it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
@@ -79,14 +82,44 @@ impl Shown {
         Self {
             name: observation.computer_name().map(ToOwned::to_owned),
             build: observation.ntlm_build(),
-            certificate: observation.leaf().and_then(ShownCertificate::of),
+            certificate: observation.leaf_with_source().and_then(|(leaf, source)| {
+                let possession = observation.tls.as_ref().map(|tls| tls.key_possession);
+                let key_proven = source == CertificateSource::Tls && possession == Some(KeyPossession::Proven);
+                ShownCertificate::of(leaf, key_proven)
+            }),
         }
     }
 
-    /// The public key, which no two machines share unless they are copies.
+    /// The public key of what was presented, proven or not.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.certificate.as_ref()?.key.as_deref()
+    }
+
+    /// The public key that was proven, which no two machines share unless they are copies.
+    pub(super) fn proven_key(&self) -> Option<&str> {
+        self.certificate.as_ref().filter(|certificate| certificate.key_proven)?.key.as_deref()
+    }
+
+    /// Whether this look, which broke off, leaves what an earlier one showed as it was: it shows less, and nothing that both
+    /// show tells another machine. `name` is what the machine called itself, if it came so far; a certificate's is no word of
+    /// its own.
+    #[must_use]
+    pub fn rests_on(&self, before: &Self, name: Option<&str>) -> bool {
+        let lacks = |now: bool, then: bool| then && !now;
+        let is_proven = |shown: &Self| shown.proven_key().is_some();
+        let shows_less = lacks(self.name.is_some(), before.name.is_some())
+            || lacks(self.build.is_some(), before.build.is_some())
+            || lacks(self.certificate.is_some(), before.certificate.is_some())
+            || lacks(is_proven(self), is_proven(before));
+        let is_other_name = matches!((&before.name, name), (Some(a), Some(b)) if !a.eq_ignore_ascii_case(b));
+        let is_other_build = matches!((before.build, self.build), (Some(a), Some(b)) if a != b);
+        let is_other_key = match (&before.certificate, &self.certificate) {
+            (Some(old), Some(new)) if old.key.is_some() && new.key.is_some() => old.key != new.key,
+            (Some(old), Some(new)) => old.sha256 != new.sha256,
+            _ => false,
+        };
+        shows_less && !is_other_name && !is_other_build && !is_other_key
     }
 
     /// In what `self` differs from what was shown before. What either does not show is no difference.
@@ -107,11 +140,12 @@ impl Shown {
 }
 
 impl ShownCertificate {
-    fn of(certificate: &Certificate) -> Option<Self> {
+    fn of(certificate: &Certificate, key_proven: bool) -> Option<Self> {
         let text = |hash: &Option<Hex>| hash.as_ref().map(ToString::to_string);
         Some(Self {
             sha256: text(&certificate.sha256)?,
             key: text(&certificate.spki_sha256),
+            key_proven,
             subject: certificate.subject.clone(),
             issuer: certificate.issuer.clone(),
             not_before: certificate.not_before,

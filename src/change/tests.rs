@@ -8,6 +8,7 @@ fn certificate(key: &str, made: i64) -> ShownCertificate {
     ShownCertificate {
         sha256: format!("{key}-{made}"),
         key: Some(key.to_owned()),
+        key_proven: true,
         subject: Some("CN=A".to_owned()),
         issuer: Some("CN=A".to_owned()),
         not_before: Timestamp::from_second(made * DAY).ok(),
@@ -132,6 +133,50 @@ fn moved_only_where_there_is_no_doubt() {
     let known = (present(look("B", "l")), seen(k()));
     let kinds = kinds(vec![(present(k()), MISSED), known]);
     assert_eq!(kinds, [(2, Kind::Changed { aspects: vec![Aspect::Name, Aspect::Certificate] })], "no new endpoint");
+}
+
+#[test]
+fn whoever_only_shows_a_certificate_has_not_moved() {
+    let k = || look("A", "k");
+    let unproven = || {
+        let mut look = k();
+        look.shown.certificate.as_mut().unwrap().key_proven = false;
+        look
+    };
+    let new = vec![(2, Kind::New)];
+    assert_eq!(kinds(vec![(present(k()), MISSED), (Standing::default(), seen(unproven()))]), new);
+    assert_eq!(kinds(vec![(present(unproven()), MISSED), (Standing::default(), seen(k()))]), new);
+    assert_eq!(kinds(vec![(present(k()), seen(unproven())), (Standing::default(), seen(k()))]), new);
+    // What is gone is told in its time, whoever shows its certificate.
+    let missed_once = missed(Presence::Present, 1, k());
+    let gone = kinds(vec![(missed_once, MISSED), (Standing::default(), seen(unproven()))]);
+    assert_eq!(gone, [(1, Kind::Gone { misses: 2 }), (2, Kind::New)]);
+    // Nor does a stranger who shows it hide that the machine itself moved.
+    let rows = vec![(present(k()), MISSED), (Standing::default(), seen(k())), (Standing::default(), seen(unproven()))];
+    assert_eq!(kinds(rows), [(2, Kind::Moved { from: address(1) }), (3, Kind::New)]);
+}
+
+#[test]
+fn what_broke_off_rests_on_what_was_whole_unless_it_is_another_machine() {
+    let whole = look("A", "k").shown;
+    let broken = |key: &str| {
+        let mut certificate = certificate(key, 0);
+        certificate.key_proven = false;
+        Shown { name: Some("A".to_owned()), build: None, certificate: Some(certificate) }
+    };
+    assert!(Shown::default().rests_on(&whole, None), "nothing was seen");
+    assert!(broken("k").rests_on(&whole, None));
+    assert!(!broken("l").rests_on(&whole, None), "another key");
+    assert!(!broken("k").rests_on(&whole, Some("B")), "another name");
+    assert!(broken("k").rests_on(&whole, Some("a")));
+    let certified = Shown { name: Some("rdp.example".to_owned()), ..broken("k") };
+    assert!(certified.rests_on(&whole, None), "a certificate may name something else");
+    let other_build = Shown { build: Some(26100), certificate: None, ..broken("k") };
+    assert!(!other_build.rests_on(&whole, None), "another build");
+    assert!(!whole.rests_on(&broken("k"), Some("A")), "it shows more");
+    assert!(!whole.rests_on(&whole, Some("A")), "it shows all of it");
+    let bare = Shown { build: None, ..whole.clone() };
+    assert!(Shown { build: None, ..broken("k") }.rests_on(&bare, None), "it proved nothing this time");
 }
 
 #[test]

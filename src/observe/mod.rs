@@ -189,13 +189,16 @@ impl Observation {
     /// The name that the endpoint gives itself: DNS name before NetBIOS name before the certificate's common name.
     #[must_use]
     pub fn computer_name(&self) -> Option<&str> {
-        let ntlm = self.ntlm.as_ref();
-        let declared = [
-            ntlm.and_then(|ntlm| ntlm.dns_computer_name.as_deref()),
-            ntlm.and_then(|ntlm| ntlm.netbios_computer_name.as_deref()),
-            self.leaf().and_then(Certificate::machine_name),
-        ];
-        declared.into_iter().flatten().find(|name| !name.trim().is_empty())
+        let certified = || self.leaf().and_then(Certificate::machine_name);
+        self.ntlm_name().or_else(certified)
+    }
+
+    /// The name that the machine declares over NTLM.
+    #[must_use]
+    pub fn ntlm_name(&self) -> Option<&str> {
+        let ntlm = self.ntlm.as_ref()?;
+        let declared = [&ntlm.dns_computer_name, &ntlm.netbios_computer_name];
+        declared.into_iter().flatten().map(String::as_str).find(|name| !name.trim().is_empty())
     }
 
     /// The third part of the NTLM product version.

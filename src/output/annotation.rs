@@ -7,10 +7,10 @@ use csv::{Terminator, WriterBuilder};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::jsonl::VisibleFormatter;
 use crate::fingerprint::{Class, Confidence, Match};
 use crate::observe::{Value, neutralise};
 use crate::verdict::Record;
+use crate::visible::json;
 
 /// The columns that are added to CSV, and the key that is added to JSON.
 const COLUMNS: [&str; 5] =
@@ -136,12 +136,9 @@ impl<W: Write> Annotation<W> {
             return Err(AnnotationError::Taken(KEY));
         }
         let is_empty = object.trim_ascii_end().ends_with(b"{") && object.trim_ascii().len() == 1;
-        let mut value = Vec::new();
-        added
-            .serialize(&mut serde_json::Serializer::with_formatter(&mut value, VisibleFormatter))
-            .map_err(io::Error::from)?;
+        let value = json(&added).map_err(io::Error::from)?;
         let separator: &[u8] = if is_empty { b"" } else { b"," };
-        for piece in [object, separator, b"\"", KEY.as_bytes(), b"\":", &value, b"}", end] {
+        for piece in [object, separator, b"\"", KEY.as_bytes(), b"\":", value.as_bytes(), b"}", end] {
             self.out.write_all(piece)?;
         }
         Ok(())

@@ -4,15 +4,13 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use comfy_table::{Table, presets};
-use serde::Serialize as _;
 
 use super::csv::row;
-use super::jsonl::VisibleFormatter;
 use super::table::cell;
 use super::{CSV_CELLS, CellText, Format};
 use crate::families::{Family, LinkKind, scientific};
 use crate::observe::neutralise;
-use crate::visible::visible;
+use crate::visible::{json, visible};
 
 /// One column of the CSV: its name, what stands in it, and how to get it.
 pub struct FamilyColumn {
@@ -119,10 +117,7 @@ pub fn write_families(format: Format, families: &[Family], cells: CellText, out:
 
 fn write_jsonl(families: &[Family], out: &mut dyn Write) -> io::Result<()> {
     for family in families {
-        let mut line = Vec::new();
-        family.serialize(&mut serde_json::Serializer::with_formatter(&mut line, VisibleFormatter))?;
-        line.push(b'\n');
-        out.write_all(&line)?;
+        writeln!(out, "{}", json(family)?)?;
     }
     Ok(())
 }

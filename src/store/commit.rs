@@ -6,7 +6,7 @@ use super::sweeps::set_id;
 use super::{Store, StoreError, json, nanoseconds, octets, text};
 use crate::change::{Shown, Verdict};
 use crate::fingerprint::FingerprintSet;
-use crate::observe::{Observation, Status};
+use crate::observe::{KeyPossession, Observation, Status};
 use crate::verdict::Record;
 
 /// An endpoint that is known.
@@ -158,8 +158,10 @@ fn add_observation(
 ) -> rusqlite::Result<i64> {
     let observation = &record.observation;
     let shown = Shown::of(observation);
-    // Where a dialogue broke off before it showed what is known, that still counts.
-    let subject = current.filter(|current| is_broken_off(observation) && shows_less(&shown, &current.shown));
+    // Where a dialogue broke off before it showed what is known, that still counts; if what it did show is another machine's,
+    // that is what counts.
+    let rests_on = |before: &Shown| shown.rests_on(before, observation.ntlm_name());
+    let subject = current.filter(|current| is_broken_off(observation) && rests_on(&current.shown));
     let mut insert = connection.prepare_cached(
         "INSERT INTO observation (endpoint, sweep, seen_at, likeness, facts, shown, subject)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -186,14 +188,9 @@ fn keep_verdict(connection: &Connection, observation: i64, set: i64, record: &Re
     insert.execute(params![observation, set, traits, matches, verdict, is_finding]).map(drop)
 }
 
-/// Whether the dialogue ended before its natural end, so that what is lacking may be there all the same.
+/// Whether the dialogue ended before its natural end, so that what is lacking may be there all the same. Who presented a
+/// certificate without its key is found out, which no line does.
 fn is_broken_off(observation: &Observation) -> bool {
-    !matches!(observation.status, Status::Success | Status::ApplicationError)
-}
-
-fn shows_less(shown: &Shown, before: &Shown) -> bool {
-    let lacks = |now: bool, then: bool| then && !now;
-    lacks(shown.name.is_some(), before.name.is_some())
-        || lacks(shown.build.is_some(), before.build.is_some())
-        || lacks(shown.certificate.is_some(), before.certificate.is_some())
+    let is_impostor = observation.tls.as_ref().is_some_and(|tls| tls.key_possession == KeyPossession::Failed);
+    !is_impostor && !matches!(observation.status, Status::Success | Status::ApplicationError)
 }

@@ -1,33 +1,55 @@
 //! Files that others read while we write: replaced in one step, and on the disk before the old one goes.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tempfile::{Builder, NamedTempFile, PersistError};
 
 use crate::output::{CsvOptions, format_of, sink};
 use crate::store::Store;
+use crate::visible::json;
 
 /// How often the heartbeat is written while a sweep goes on.
 const BEAT: Duration = Duration::from_secs(60);
 
 /// Writes a new file beside the old one, puts it on the disk, and gives it the old one's name.
 pub fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let written = File::create(&new).and_then(|file| {
-        write(&file)?;
-        file.sync_all()?;
-        fs::rename(&new, path)
-    });
-    if written.is_err() {
-        // The failure itself is what is told.
-        let _best_effort = fs::remove_file(&new);
+    let new = beside(path)?;
+    write(new.as_file())?;
+    new.as_file().sync_all()?;
+    new.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// Writes a file that is not there yet, whole or not at all; another process that has the same idea does not lose its own.
+pub fn create_new(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+    let new = beside(path)?;
+    write(new.as_file())?;
+    new.as_file().sync_all()?;
+    match new.persist_noclobber(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(error.error),
+        // Some file systems know no way to do that in one step; then the name is taken first.
+        Err(PersistError { file, .. }) => {
+            File::create_new(path)?;
+            file.persist(path).map(drop).map_err(|error| error.error)
+        }
     }
-    written
+}
+
+/// A new file in the same folder, which is removed unless it gets its name. Its own nobody can guess, so that nobody has put a
+/// link there that leads elsewhere.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = Builder::new();
+    builder.prefix(".rdprint-").suffix(".new");
+    // Whom the system lets read files, as for any other.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 /// Writes what a sweep saw into each of these files, in the format of its extension.
@@ -92,10 +114,7 @@ impl Heartbeat {
     pub fn beat_now(&mut self, beat: &Beat) {
         let Some(path) = &self.path else { return };
         self.next = Instant::now() + BEAT;
-        let written = replace(path, |mut file| {
-            let text = serde_json::to_string(beat)?;
-            writeln!(file, "{text}")
-        });
+        let written = replace(path, |mut file| writeln!(file, "{}", json(beat)?));
         if let Err(error) = written
             && !std::mem::replace(&mut self.has_failed, true)
         {

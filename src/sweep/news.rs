@@ -12,7 +12,7 @@ use crate::cases::Customers;
 use crate::change::{Aspect, Change, Comparison, Kind, Look};
 use crate::fingerprint::{Class, FingerprintSet};
 use crate::silence::{Rule, Silence, Subject};
-use crate::visible::visible;
+use crate::visible::{json, visible};
 
 /// Raised when the shape of news or alerts changes its meaning.
 const SCHEMA_VERSION: u32 = 1;
@@ -145,7 +145,7 @@ impl<'a> Alert<'a> {
         let alert =
             Alert { schema_version: SCHEMA_VERSION, alert_id: &alert_id, history, sweep, time, change, wording };
         // A struct of texts and numbers always has a JSON form.
-        let body = serde_json::to_string(&alert).unwrap_or_default();
+        let body = json(&alert).unwrap_or_default();
         (alert_id, body)
     }
 }

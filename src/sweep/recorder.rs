@@ -10,6 +10,7 @@ use crate::output::WriteError;
 use crate::scan::{Progress, Recorder};
 use crate::store::{Store, StoreError};
 use crate::verdict::Record;
+use crate::visible::json;
 
 /// Without canaries: once so many endpoints that answered in the last sweep were asked, half of them must answer.
 const SAMPLE: u64 = 50;
@@ -41,7 +42,7 @@ impl HistoryRecorder {
 
     fn commit(&mut self, progress: &Progress) -> Result<(), StoreError> {
         // Progress is numbers and words, which always have a JSON form.
-        let cursor = serde_json::to_string(progress).ok();
+        let cursor = json(progress).ok();
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         store.commit(self.sweep, &self.batch, cursor.as_deref())?;
         self.batch.clear();

@@ -22,12 +22,28 @@ field = "computer_name"
 equals = "WIN-7K2QF0B3M1D"
 "#;
 
+/// A fingerprint of a site whose words name an address in one language.
+const WORDED: &str = r#"
+id = "site-clone-2"
+name = "Clone 2 of our ranges"
+class = "unnamed-clone"
+status = "experimental"
+description = "Found by comparing our own sweeps."
+wording = "Seen elsewhere, too."
+wording_in.de = "Auch anderswo gesehen, so unter 198.51.100.9."
+[[required]]
+field = "computer_name"
+equals = "WIN-8K2QF0B3M1D"
+"#;
+
 fn at(time: &str) -> Timestamp {
     time.parse().unwrap()
 }
 
 fn fingerprints() -> FingerprintSet {
-    FingerprintSet::embedded_with([SourceFile { name: "ours.toml".to_owned(), text: UNNAMED.to_owned() }]).unwrap()
+    let own = [("ours.toml", UNNAMED), ("worded.toml", WORDED)];
+    let own = own.map(|(name, text)| SourceFile { name: name.to_owned(), text: text.to_owned() });
+    FingerprintSet::embedded_with(own).unwrap()
 }
 
 /// A copy of an image, with Windows' own certificate and a proven key.
@@ -208,22 +224,73 @@ fn what_a_host_or_a_list_says_cannot_steer_a_letter() {
     assert!(html.contains("&lt;b&gt;K&amp;1&lt;") && html.contains("CN=&lt;script&gt;"), "{html}");
 }
 
+/// Whose address stands in what goes out on this host, to customer `a` in this language.
+fn named_another(observation: &Observation, language: &str, rows: &str) -> Option<String> {
+    let text = format!("prefix,customer_id,contact,language,notes\n{rows}\n");
+    let customers = Customers::read("customers.csv", text.as_bytes()).unwrap();
+    let templates = Templates::with(BTreeMap::new()).unwrap();
+    told(observation, &format!("192.0.2.0/24,a,,{language},"), None, |told| {
+        let Letter { text, html } = templates.letter(told, language).unwrap();
+        let wording = templates.wording(told, "en").unwrap();
+        told.names_another(&customers, &[&text, &html, &wording]).map(|address| address.to_string())
+    })
+}
+
 #[test]
 fn a_host_that_names_somebody_elses_address_is_noticed() {
-    let text =
-        "prefix,customer_id,contact,language,notes\n192.0.2.0/24,a,,,\n198.51.100.0/24,b,,,\n2001:db8::/32,b,,,\n";
-    let customers = Customers::read("customers.csv", text.as_bytes()).unwrap();
+    let rows = "192.0.2.0/24,a,,,\n198.51.100.0/24,b,,,\n2001:db8::/32,b,,,";
     for (subject, named) in [
         ("CN=WIN-BUNS25TD77J", None),
         ("CN=192.0.2.99", None),
         ("CN=203.0.113.9", None),
         ("CN=x,O=198.51.100.9:3389", Some("198.51.100.9")),
+        ("CN=vm1.198.51.100.9.example", Some("198.51.100.9")),
+        ("CN=IP-C6336409", Some("198.51.100.9")),
         ("CN=[2001:db8::9]", Some("2001:db8::9")),
     ] {
         let mut observation = look("WIN-BUNS25TD77J");
         observation.tls.as_mut().unwrap().certificates[0].subject = Some(subject.to_owned());
-        let found = told(&observation, "192.0.2.0/24,a,,,", None, |told| told.names_another(&customers));
-        assert_eq!(found.map(|address| address.to_string()).as_deref(), named, "{subject}");
+        assert_eq!(named_another(&observation, "en", rows).as_deref(), named, "{subject}");
+    }
+    // Read from behind, the receiver's own address is somebody's.
+    let rows = "192.0.2.0/24,a,,,\n17.2.0.0/16,b,,,";
+    assert_eq!(named_another(&look("WIN-BUNS25TD77J"), "en", rows), None);
+}
+
+#[test]
+fn an_address_that_only_the_attached_bytes_hold_is_noticed() {
+    let rows = "192.0.2.0/24,a,,,\n198.51.100.0/24,b,,,";
+    let mut observation = look("WIN-BUNS25TD77J");
+    let der = &mut observation.tls.as_mut().unwrap().certificates[0].der.as_mut().unwrap().0;
+    der.extend_from_slice(b"\x30\x1d\x86\x1bhttp://198.51.100.9/ca.crl");
+    assert_eq!(named_another(&observation, "en", rows).as_deref(), Some("198.51.100.9"));
+
+    let mut observation = look("WIN-BUNS25TD77J");
+    let wide = "198.51.100.9".encode_utf16().flat_map(u16::to_le_bytes);
+    observation.ntlm.as_mut().unwrap().raw.as_mut().unwrap().0.extend(wide);
+    assert_eq!(named_another(&observation, "en", rows).as_deref(), Some("198.51.100.9"));
+}
+
+#[test]
+fn what_a_fingerprint_says_in_the_receivers_language_is_looked_at() {
+    let rows = "192.0.2.0/24,a,,,\n198.51.100.0/24,b,,,";
+    let seen = look("WIN-8K2QF0B3M1D");
+    assert_eq!(named_another(&seen, "en", rows), None);
+    assert_eq!(named_another(&seen, "de", rows).as_deref(), Some("198.51.100.9"));
+}
+
+#[test]
+fn no_letter_is_held_back_by_chance() {
+    // Every address but the receiver's is another customer's.
+    let rows = "192.0.2.0/24,a,,,\n0.0.0.0/0,b,,,\n::/0,b,,,";
+    for (_, name) in NAMES {
+        for language in ["en", "de", "fr"] {
+            let mut observation = look(name);
+            assert_eq!(named_another(&observation, language, rows), None, "{name} {language}");
+            let leaf = &mut observation.tls.as_mut().unwrap().certificates[0];
+            leaf.extended_key_usage = vec!["1.3.6.1.4.1.311.54.1.2".to_owned(), "1.3.6.1.5.5.7.3.17".to_owned()];
+            assert_eq!(named_another(&observation, language, rows), None, "{name} {language}");
+        }
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::super::{Exit, Failure, stdout};
 use crate::cases::Templates;
-use crate::sweep::file::replace;
+use crate::sweep::file::{create_new, replace};
 
 /// Who may read what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,24 +37,12 @@ fn restrict(file: &File, readers: Readers) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a file that is not there yet; another process that has the same idea does not lose its own.
+/// Writes a file that is not there yet.
 pub(super) fn write_new(path: &Path, text: &str, readers: Readers) -> io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let written = File::create(&new).and_then(|mut file| {
-        restrict(&file, readers)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        match fs::hard_link(&new, path) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
-            // Some file systems have no links; then the name is taken first.
-            Err(_) => File::create_new(path).and_then(|_claimed| fs::rename(&new, path)),
-        }
-    });
-    // Where it was renamed it is not there any more; what else can go wrong was told already.
-    let _best_effort = fs::remove_file(&new);
-    written
+    create_new(path, |mut file| {
+        restrict(file, readers)?;
+        file.write_all(text.as_bytes())
+    })
 }
 
 /// Writes a file, in the place of the one that is there.

@@ -12,7 +12,7 @@ use super::site::{Site, trouble};
 use super::write::unspoken;
 use crate::cases::{Binding, Case, Customers, State, Templates};
 use crate::verdict::{Record, explain};
-use crate::visible::visible;
+use crate::visible::{json, visible};
 
 pub(super) fn list(
     flags: &SiteFlags,
@@ -35,7 +35,7 @@ pub(super) fn list(
     };
     let cases: Vec<Case> = site.store.cases().map_err(|error| trouble(&error))?.into_iter().filter(asked).collect();
     // Texts and numbers always have a JSON form.
-    let told = |case| if as_json { serde_json::to_string(case).unwrap_or_default() } else { line(case) };
+    let told = |case| if as_json { json(case).unwrap_or_default() } else { line(case) };
     let lines: Vec<String> = cases.iter().map(|case| told(case) + "\n").collect();
     stdout::print(&lines.concat())?;
     if let Some(customers) = &customers {

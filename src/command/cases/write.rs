@@ -203,21 +203,26 @@ impl Desk<'_> {
             cookie,
             looked_from: &write.looked_from,
         };
-        if let Some(address) = told.names_another(customers) {
-            let reason = "its texts name another customer's address";
-            return Ok(Err(format!("{reason}, {address}; write this letter by hand")));
-        }
         let letter = templates.letter(&told, language).map_err(Failure::usage)?;
         // Reports go from desk to desk, in English.
         let wording = templates.wording(&told, "en").map_err(Failure::usage)?;
-        let folder = write.folder.join(folder_name(owner.customer_id));
+        if let Some(address) = told.names_another(customers, &[&letter.text, &letter.html, &wording]) {
+            let reason = "its own texts name another customer's address";
+            return Ok(Err(format!("{reason}, {address}; write this letter by hand")));
+        }
+        let folder = write.folder.join(folder_name(owner.customer_id, customers));
         let id = case.id;
         let files = [
             (format!("case-{id}.txt"), letter.text),
             (format!("case-{id}.html"), letter.html),
             (format!("case-{id}.xarf.json"), report(&told, &wording, history)),
         ];
-        if let Some((name, _)) = files.iter().find(|(name, _)| !write.replace && folder.join(name).exists()) {
+        // It may lead into another customer's.
+        if folder.is_symlink() {
+            return Ok(Err(format!("`{}` is a symbolic link; put a folder in its place", folder.display())));
+        }
+        let is_there = |name: &str| folder.join(name).symlink_metadata().is_ok();
+        if let Some((name, _)) = files.iter().find(|(name, _)| !write.replace && is_there(name)) {
             return Ok(Err(format!(
                 "`{}` is there already; once it is sent say `rdprint cases notify {id}`, or write anew with --replace",
                 folder.join(name).display()

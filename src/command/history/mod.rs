@@ -2,7 +2,7 @@
 
 mod show;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,11 +36,11 @@ pub(super) struct HistoryFlags {
 enum Question {
     /// List the sweeps
     Sweeps,
-    /// Tell what an address has shown, and what changed there
+    /// Tell what an address or endpoint has shown, and what changed there
     Host {
-        /// The address
-        #[arg(value_name = "IP")]
-        address: IpAddr,
+        /// The address, or one endpoint of it
+        #[arg(value_name = "IP[:PORT]", value_parser = place)]
+        place: Place,
     },
     /// Tell where a fingerprint was ever matched
     Finding {
@@ -72,6 +72,17 @@ enum Question {
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
         to: PathBuf,
     },
+}
+
+/// An address, and a port if only one is meant.
+type Place = (IpAddr, Option<u16>);
+
+fn place(text: &str) -> Result<Place, String> {
+    let endpoint = text.parse().map(|endpoint: SocketAddr| (endpoint.ip(), Some(endpoint.port())));
+    let (address, port) = endpoint
+        .or_else(|_| text.parse().map(|address| (address, None)))
+        .map_err(|_| "write an address or an endpoint, like 192.0.2.7, 192.0.2.7:3389 or [2001:db8::7]:3389")?;
+    Ok((address.to_canonical(), port))
 }
 
 pub(super) fn run(flags: &HistoryFlags) -> Result<Exit, Failure> {
@@ -107,20 +118,24 @@ fn answer(question: &Question, store: &mut Store, show: &mut Show) -> Result<Exi
                 show.nothing("no sweep was begun yet");
             }
         }
-        Question::Host { address } => {
-            let address = address.to_canonical();
-            let seen = store.seen(address).map_err(failed)?;
+        Question::Host { place } => {
+            let (address, port) = *place;
+            let is_asked = |endpoint: SocketAddr| port.is_none_or(|port| endpoint.port() == port);
+            let mut seen = store.seen(address).map_err(failed)?;
+            seen.retain(|(endpoint, ..)| is_asked(*endpoint));
             if seen.is_empty() {
-                show.nothing(&format!("no sweep has seen RDP at {address}"));
+                let place = port.map_or_else(|| address.to_string(), |port| SocketAddr::new(address, port).to_string());
+                show.nothing(&format!("no sweep has seen RDP at {place}"));
             }
             for (endpoint, first, last) in seen {
                 show.endpoint(endpoint, first, last);
             }
-            for look in store.host(address).map_err(failed)? {
-                show.look(&look);
+            for look in store.host(address).map_err(failed)?.iter().filter(|look| is_asked(look.endpoint)) {
+                show.look(look);
             }
-            for past in store.changes_at(address).map_err(failed)? {
-                show.past(&past);
+            for past in store.changes_at(address).map_err(failed)?.iter().filter(|past| is_asked(past.change.endpoint))
+            {
+                show.past(past);
             }
         }
         Question::Finding { id } => {

@@ -11,7 +11,7 @@ use crate::change::Change;
 use crate::scan::Coverage;
 use crate::store::{Outcome, PastChange, PastLook, Pruned, Sweep};
 use crate::sweep::news::write_change;
-use crate::visible::visible;
+use crate::visible::{self, visible};
 
 /// Writes answers to standard output.
 pub(super) struct Show {
@@ -29,10 +29,10 @@ impl Show {
         stdout::judge(self.written.and_then(|()| self.out.flush()))
     }
 
-    fn line(&mut self, text: impl FnOnce() -> String, json: impl FnOnce() -> Value) {
+    fn line(&mut self, text: impl FnOnce() -> String, object: impl FnOnce() -> Value) {
         if self.written.is_ok() {
             self.written = if self.is_json {
-                writeln!(self.out, "{}", json())
+                visible::json(&object()).map_err(io::Error::from).and_then(|line| writeln!(self.out, "{line}"))
             } else {
                 writeln!(self.out, "{}", text().trim_end_matches('\n'))
             };
@@ -72,7 +72,10 @@ impl Show {
 
     pub(super) fn endpoint(&mut self, endpoint: SocketAddr, first: Timestamp, last: Timestamp) {
         let text = || format!("{endpoint}  first seen {first:.0}, last seen {last:.0}");
-        self.line(text, || json!({ "endpoint": endpoint, "first_seen": first, "last_seen": last }));
+        self.line(
+            text,
+            || json!({ "record": "endpoint", "endpoint": endpoint, "first_seen": first, "last_seen": last }),
+        );
     }
 
     pub(super) fn look(&mut self, look: &PastLook) {
@@ -94,7 +97,7 @@ impl Show {
         };
         let json = || {
             json!({
-                "endpoint": endpoint, "observation": observation, "first_seen": first_seen, "last_seen": last_seen,
+                "record": "state", "endpoint": endpoint, "observation": observation, "first_seen": first_seen, "last_seen": last_seen,
                 "looks": sweeps, "shown": shown, "verdict": verdict, "presence": presence,
             })
         };
@@ -108,7 +111,7 @@ impl Show {
                 silenced.as_ref().map_or_else(String::new, |reason| format!(" (held back: {})", visible(reason)));
             format!("  sweep {sweep}:{}{held}", told(change))
         };
-        self.line(text, || json!({ "sweep": sweep, "change": change, "silenced": silenced }));
+        self.line(text, || json!({ "record": "change", "sweep": sweep, "change": change, "silenced": silenced }));
     }
 
     pub(super) fn change(&mut self, change: &Change) {

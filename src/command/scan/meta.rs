@@ -1,12 +1,15 @@
 //! The record that a scan writes of itself, beside its first output.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::{env, io};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::scan::{Coverage, Identity};
+use crate::sweep::file::replace;
+use crate::visible::pretty_json;
 
 /// The contents of `NAME.meta.json`.
 #[derive(Debug, Serialize)]
@@ -48,13 +51,9 @@ pub(super) fn arguments() -> Vec<String> {
 
 impl Meta<'_> {
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
-        let mut text = serde_json::to_string_pretty(self)?;
+        let mut text = pretty_json(self)?;
         text.push('\n');
         // In one step, so that nobody ever reads half of it.
-        let new = beside(path, ".new");
-        fs::write(&new, text).and_then(|()| fs::rename(&new, path)).inspect_err(|_| {
-            // The failure itself is what is told.
-            let _best_effort = fs::remove_file(&new);
-        })
+        replace(path, |mut file| file.write_all(text.as_bytes()))
     }
 }

@@ -19,7 +19,7 @@ use crate::store::{Store, StoreError};
 use crate::sweep::lock::{Lock, LockError};
 use crate::sweep::recorder::Shared;
 use crate::sweep::window;
-use crate::visible::visible;
+use crate::visible::{json, visible};
 
 use prepare::Prepared;
 pub(super) use prepare::silence;
@@ -138,7 +138,7 @@ fn begin(flags: &SweepFlags, prepared: &mut Prepared, store: &Shared) -> Result<
         }
     }
     // Numbers and words always have a JSON form.
-    let identity = serde_json::to_string(&Identity::of(&prepared.targets)).unwrap_or_default();
+    let identity = json(&Identity::of(&prepared.targets)).unwrap_or_default();
     let sweep = store.begin(&identity, &prepared.allowed, prepared.set.hash(), now).map_err(|error| trouble(&error))?;
     Ok(Begun { sweep, progress: Progress::default(), cursor: None })
 }

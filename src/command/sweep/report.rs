@@ -13,6 +13,7 @@ use crate::silence::Rule;
 use crate::store::{Conclusion, StoreError};
 use crate::sweep::news::{Alert, Judged, News, subject};
 use crate::sweep::recorder::Shared;
+use crate::visible::json;
 
 /// Everything that the end needs.
 pub(super) struct Report<'a> {
@@ -74,8 +75,8 @@ impl Report<'_> {
             let since = previous.and_then(|sweep| sweep.ended).unwrap_or(Timestamp::MIN);
             news.announce(silence.ending(since, now).map(|rule| self.announcement(rule, &entries, now)));
             // Both are texts and numbers, which always have a JSON form.
-            let coverage = serde_json::to_string(&ended.coverage).unwrap_or_default();
-            let news = (!news.is_empty()).then(|| serde_json::to_string(&news).unwrap_or_default());
+            let coverage = json(&ended.coverage).unwrap_or_default();
+            let news = (!news.is_empty()).then(|| json(&news).unwrap_or_default());
             let conclusion = Conclusion {
                 comparison: &comparison,
                 silenced: &judged.silenced,

@@ -16,3 +16,8 @@ CREATE TABLE scope (
 ) STRICT;
 -- NULL where an earlier rdprint began the sweep.
 ALTER TABLE sweep ADD COLUMN scope INTEGER REFERENCES scope (id);
+
+-- Looks tell whether the endpoint proved its key. Of those that are there, their facts do.
+UPDATE observation SET shown = json_set(shown, '$.certificate.key_proven', json('true'))
+    WHERE facts ->> '$.tls.key_possession' = 'proven' AND facts -> '$.tls.certificates[0]' IS NOT NULL
+    AND shown -> '$.certificate' IS NOT NULL;

@@ -70,6 +70,23 @@ fn a_dialogue_that_broke_off_is_neither_a_change_nor_the_end_of_a_finding() {
 }
 
 #[test]
+fn another_machine_that_breaks_off_is_told_all_the_same() {
+    let (folder, set) = (Folder::new(), fingerprints());
+    let mut store = folder.store();
+    sweep(&mut store, &set, vec![host(1, REDVDS, 1, 1)]);
+    // Another key, proven, and then the line is cut before CredSSP answers.
+    let other = |second| {
+        let mut seen = host(1, "OTHER", 2, second);
+        (seen.status, seen.stage, seen.ntlm) = (Status::ConnectionClosed, Stage::Credssp, None);
+        seen
+    };
+    let changes = sweep(&mut store, &set, vec![other(2)]);
+    assert_eq!(kinds(&changes), ["127.0.0.1 changed"]);
+    assert!(changes[0].before.as_ref().unwrap().is_finding() && !changes[0].after.as_ref().unwrap().is_finding());
+    assert_eq!(kinds(&sweep(&mut store, &set, vec![other(3)])), [""; 0], "once");
+}
+
+#[test]
 fn newer_fingerprints_judge_what_is_stored() {
     let (folder, old) = (Folder::new(), fingerprints());
     let text = "id = \"ours\"\nname = \"Ours\"\nclass = \"unnamed-clone\"\nstatus = \"stable\"\ndescription = \"x\"\n\

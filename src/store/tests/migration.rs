@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::super::open::SCHEMAS;
 use super::cases::grouped;
 use super::*;
+use crate::change::Shown;
 
 const CLONE: &str = "WIN-BUNS25TD77J";
 
@@ -129,6 +130,26 @@ fn a_full_history_of_each_earlier_schema_loses_nothing_and_goes_on() {
         assert_eq!(told.1.len(), 3, "{told:?}");
         assert_eq!(expected.get_or_insert_with(|| told.clone()), &told, "schema {schema}");
         assert_eq!(store.sweeps().unwrap().last().unwrap().id, 5, "numbers are never given twice");
+    }
+}
+
+#[test]
+fn what_earlier_looks_proved_is_told_from_their_facts() {
+    let (folder, set) = (Folder::new(), fingerprints());
+    let today = full_of_life(&folder, &set);
+    let path = folder.path("schema-2.db");
+    as_of(2, &today, &path);
+    let earlier = Connection::open(&path).unwrap();
+    earlier.execute("UPDATE observation SET shown = json_remove(shown, '$.certificate.key_proven')", ()).unwrap();
+    let unproven = "UPDATE observation SET facts = json_set(facts, '$.tls.key_possession', 'not-tested') WHERE id = 1";
+    earlier.execute(unproven, ()).unwrap();
+    drop(earlier);
+    let store = Store::open(&path).unwrap();
+    let shown: Vec<(i64, Shown)> =
+        store.rows("SELECT id, shown FROM observation", (), |row| Ok((row.get(0)?, json(row, 1)?.unwrap()))).unwrap();
+    assert!(shown.len() > 1);
+    for (id, shown) in shown {
+        assert_eq!(shown.certificate.is_some_and(|certificate| certificate.key_proven), id != 1, "{id}");
     }
 }
 

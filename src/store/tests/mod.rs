@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::change::{Change, Comparison, compare};
 use crate::fingerprint::FingerprintSet;
-use crate::observe::{Certificate, Hex, Ntlm, Observation, Stage, Status, Tls, X224, X224Answer};
+use crate::observe::{Certificate, Hex, KeyPossession, Ntlm, Observation, Stage, Status, Tls, X224, X224Answer};
 use crate::verdict::Record;
 
 /// A folder of the test's own.
@@ -58,7 +58,8 @@ fn host(last: u8, name: &str, key: u8, second: i64) -> Observation {
         subject_cn: Some(name.to_owned()),
         ..Certificate::default()
     };
-    seen.tls = Some(Tls { certificates: vec![certificate], ..Tls::default() });
+    let key_possession = KeyPossession::Proven;
+    seen.tls = Some(Tls { key_possession, certificates: vec![certificate], ..Tls::default() });
     seen.ntlm = Some(Ntlm {
         netbios_computer_name: Some(name.to_owned()),
         product_version: Some("10.0.20348".to_owned()),

@@ -259,6 +259,67 @@ fn a_rule_for_a_customer_holds_their_letters_back_and_nobody_elses() {
 }
 
 #[test]
+fn a_letter_that_would_name_another_customers_address_is_held_back() {
+    let world = World::new(48);
+    let subject = |name: &str| Certificate::windows(name).key(Key::rsa2048(2)).not_before(MADE);
+    world.set(2, Host::windows("WIN-BUNS25TD77J", 20348).certificate(subject("vm1.127.67.48.40.example.net")));
+    world.complete();
+    world.customers("NET.0/27,A,,,,,\nNET.32/28,B,,,,,\n");
+    world.cases(&["list"]);
+    assert_eq!(world.cases(&["recheck", "--open"]).code, Some(0));
+    let held = world.write(&[]);
+    assert_eq!((held.code, held.stdout.as_str()), (Some(3), ""), "{held:?}");
+    assert!(
+        held.stderr.contains("name another customer's address, 127.67.48.40; write this letter by hand"),
+        "{held:?}"
+    );
+    assert!(world.letters().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn no_link_in_the_folder_of_letters_leads_a_letter_elsewhere() {
+    use std::os::unix::fs::symlink;
+
+    let world = World::new(45);
+    for last in [2, 40, 50] {
+        world.set(last, clone(last));
+    }
+    world.complete();
+    world.customers("NET.0/27,A,,,,,\nNET.32/28,B,,,,,\nNET.48/28,b,,,,,\n");
+    world.cases(&["list"]);
+    assert_eq!(world.cases(&["recheck", "--open"]).code, Some(0));
+    let letters = PathBuf::from(world.folder.path("letters"));
+    let elsewhere = PathBuf::from(world.folder.path("elsewhere"));
+    for folder in [&elsewhere, &letters] {
+        fs::create_dir(folder).unwrap();
+    }
+    symlink(&elsewhere, letters.join("A")).unwrap();
+    let victim = world.folder.write("victim", "untouched");
+    let written = world.write(&[]);
+    assert_eq!(written.code, Some(3), "{written:?}");
+    assert!(written.stderr.contains("letters/A` is a symbolic link"), "{written:?}");
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+    // Two whose ids differ in case only share no folder on any system.
+    let folders: Vec<String> = written.stdout.lines().map(|line| line.rsplit('/').nth(1).unwrap().to_owned()).collect();
+    assert!(folders[0].starts_with("B~") && folders[1].starts_with("b~"), "{folders:?}");
+
+    fs::remove_file(letters.join("A")).unwrap();
+    fs::create_dir(letters.join("A")).unwrap();
+    for name in ["case-1.txt.new", "case-1.html.new"] {
+        symlink(&victim, letters.join("A").join(name)).unwrap();
+    }
+    // Nor is a link at the name itself followed, wherever it leads.
+    symlink(world.folder.path("nowhere"), letters.join("A/case-1.txt")).unwrap();
+    assert!(world.write(&["1"]).stderr.contains("case-1.txt` is there already"));
+    let replaced = world.write(&["1", "--replace"]);
+    assert_eq!(replaced.code, Some(0), "{replaced:?}");
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+    assert!(!PathBuf::from(world.folder.path("nowhere")).exists());
+    assert!(!letters.join("A/case-1.txt").is_symlink());
+}
+
+#[test]
 fn a_language_without_templates_holds_back_the_letters_of_its_customers_alone() {
     let world = World::new(46);
     world.set(2, clone(2));

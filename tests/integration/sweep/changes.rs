@@ -82,6 +82,52 @@ fn three_sweeps_of_a_changing_world_are_told_apart_exactly() {
 }
 
 #[test]
+fn a_stolen_certificate_moves_nobody_and_breaking_off_hides_nobody() {
+    let world = World::new(4);
+    world.set(1, plain(1));
+    world.set(20, clone(20));
+    world.complete();
+    // 1 is off, and 9 presents its certificate without its key. 20 is another machine that leaves before it names itself.
+    world.remove(1);
+    let mut thief = plain(1);
+    thief.key_possession = false;
+    world.set(9, thief);
+    let mut brief = named("OTHER-20", 21);
+    brief.ending = Some((Stage::Negotiated, Farewell::Close));
+    world.set(20, brief);
+    world.settings("news = \"all\"\nmisses = 1");
+    let news = world.complete();
+    let told = changes(&[("gone", 1), ("new", 9), ("changed name certificate verdict", 20)]);
+    assert_eq!(world.diff("1", "2"), told, "{news}");
+    assert_eq!(world.complete(), "", "once");
+}
+
+#[test]
+fn json_for_people_hides_nothing() {
+    let world = World::new(5);
+    let name = "X\u{9b}31m\u{202e}cod\u{200b}";
+    world.set(1, named(name, 1));
+    world.settings("news = \"all\"\nheartbeat = \"beat.json\"");
+    let news = world.sweep(&["--json"]);
+    let port = world.server.port().to_string();
+    let told = world.history(&["host", "127.67.5.1", "--json"]);
+    for text in [&news.stdout, &told.stdout, &world.history(&["sweeps", "--json"]).stdout] {
+        assert!(!text.contains(['\u{9b}', '\u{202e}', '\u{200b}']), "{text:?}");
+    }
+    let news: Value = serde_json::from_str(&news.stdout).unwrap();
+    assert_eq!(news["changes"][0]["after"]["shown"]["name"], name);
+    // What is shown of an endpoint is of three kinds, and an endpoint is named as it is everywhere.
+    let records = |text: &str| -> Vec<String> {
+        let record = |line: &str| serde_json::from_str::<Value>(line).unwrap()["record"].as_str().unwrap().to_owned();
+        text.lines().map(record).collect()
+    };
+    assert_eq!(records(&told.stdout), ["endpoint", "state", "change"]);
+    let endpoint = format!("127.67.5.1:{port}");
+    assert_eq!(world.history(&["host", &endpoint, "--json"]).stdout, told.stdout);
+    assert_eq!(world.history(&["host", "127.67.5.1:1", "--json"]).stdout, "");
+}
+
+#[test]
 fn the_export_is_what_the_sweep_saw_and_the_history_answers() {
     let world = World::new(2);
     world.set(7, plain(7));

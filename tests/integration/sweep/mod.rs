@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use simulator::{Certificate, Host, Key, Server};
+use simulator::{Certificate, Farewell, Host, Key, Server, Stage};
 
 use crate::support::{Folder, Ran, rdprint, run};
 

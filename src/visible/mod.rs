@@ -1,7 +1,11 @@
 //! Makes foreign text safe to look at.
 
+mod json;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
+
+pub use json::{json, pretty_json};
 
 /// The text with every character that steers a terminal or hides itself written as `\u{…}`: control characters
 /// (line breaks and escape among them), bidirectional controls, zero-width and tag characters.

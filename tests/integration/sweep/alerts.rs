@@ -12,6 +12,12 @@ struct Receiver {
 
 impl Receiver {
     fn start(statuses: &[u16]) -> Self {
+        Self::start_pointing(statuses, "/elsewhere")
+    }
+
+    /// What it does not take it says to be at `elsewhere`.
+    fn start_pointing(statuses: &[u16], elsewhere: &str) -> Self {
+        let elsewhere = elsewhere.to_owned();
         let listener = TcpListener::bind("127.67.39.1:0").unwrap();
         let address = format!("http://{}/hook", listener.local_addr().unwrap());
         let (got, statuses) = (Arc::new(Mutex::new(Vec::new())), statuses.to_vec());
@@ -36,7 +42,9 @@ impl Receiver {
                 if status == 200 {
                     kept.lock().unwrap().push((key, serde_json::from_slice(&body).unwrap()));
                 }
-                write!(&stream, "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+                let location = if status == 200 { String::new() } else { format!("location: {elsewhere}\r\n") };
+                write!(&stream, "HTTP/1.1 {status} X\r\n{location}content-length: 0\r\nconnection: close\r\n\r\n")
+                    .unwrap();
             }
         });
         Self { address, got }
@@ -103,6 +111,25 @@ fn a_webhook_that_is_down_gets_its_alerts_later_and_none_is_lost() {
     assert_eq!(keys.len(), 2);
     let sweeps: BTreeSet<i64> = receiver.got().iter().map(|(_, alert)| alert["sweep"].as_i64().unwrap()).collect();
     assert_eq!(sweeps, BTreeSet::from([1]), "what they tell is what the first sweep found");
+}
+
+#[test]
+fn a_webhook_that_points_elsewhere_has_not_taken_the_alert_and_nobody_else_is_asked() {
+    let world = World::new(36);
+    world.set(1, clone(1));
+    let elsewhere = TcpListener::bind("127.67.39.3:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let other = format!("http://{}/", elsewhere.local_addr().unwrap());
+    for status in [101, 301, 302, 303, 307, 308] {
+        let receiver = Receiver::start_pointing(&[status], &other);
+        world.settings(&format!("[alerts]\nwebhook = \"{}\"\ntries = 1\ntimeout = \"5s\"", receiver.address));
+        std::fs::remove_file(world.folder.path("history.db")).ok();
+        let ran = world.sweep(&[]);
+        let message = "1 alerts could not be delivered, and the next run tries again: 127.67.39.1 did not take it: it \
+                       answered ";
+        assert!(ran.code == Some(0) && ran.stderr.contains(&format!("{message}{status}")), "{status}: {ran:?}");
+        assert!(elsewhere.accept().is_err(), "{status}: somebody else was asked");
+    }
 }
 
 #[test]

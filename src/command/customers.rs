@@ -8,13 +8,14 @@ use jiff::Timestamp;
 
 use super::Failure;
 use crate::cases::Customers;
+use crate::given;
 use crate::observe::nearest;
 use crate::silence::{NamedCustomer, Silence};
 use crate::visible::visible;
 
 /// Opens the file; whether it is right is another question.
 pub(super) fn open(path: &Path) -> Result<File, Failure> {
-    File::open(path).map_err(|error| Failure::usage(format!("`{}` cannot be read: {error}", path.display())))
+    given::open(path).map_err(|error| Failure::usage(format!("`{}` cannot be read: {error}", path.display())))
 }
 
 /// Reads the file whole. A rule for a customer that is not in it would silence nothing, and nobody would notice.

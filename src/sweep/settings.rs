@@ -1,6 +1,5 @@
 //! `sweep.toml`: what a site's sweeps are, with every default filled in.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use thiserror::Error;
 
 use super::window::Window;
 use crate::fingerprint::Class;
+use crate::given;
 use crate::scan::Limits;
 use crate::silence::suggest;
 
@@ -188,8 +188,8 @@ impl Settings {
     /// Reads a file. Paths in it begin at the file's own folder.
     pub fn load(path: &Path) -> Result<Self, SettingsError> {
         let name = path.display();
-        let text = fs::read_to_string(path)
-            .map_err(|error| SettingsError(format!("settings `{name}` cannot be read: {error}")))?;
+        let text =
+            given::text(path).map_err(|error| SettingsError(format!("settings `{name}` cannot be read: {error}")))?;
         let mut settings: Self = toml::from_str(&text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
             let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;

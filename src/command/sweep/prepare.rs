@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::super::scan::targets::{Named, Order, draw_seed, list, notations};
+use super::super::scan::targets::{From, Named, Order, draw_seed, list, notations};
 use super::super::{Failure, customers, fingerprints};
 use crate::alert::{Ways, check_webhook};
 use crate::cases::Customers;
 use crate::fingerprint::FingerprintSet;
+use crate::given;
 use crate::output::format_of;
 use crate::scan::{Limits, Shard, Targets};
 use crate::silence::{NamedCustomer, Silence};
@@ -117,7 +118,7 @@ fn targets(settings: &Settings) -> Result<(Targets, Allowed), Failure> {
     }
     let exclude: Addresses = list(&settings.exclude, &settings.exclude_files)?;
     let order = Order { seed: draw_seed(), shard: Shard::default(), max: None };
-    let named = Named::read(&settings.targets, &settings.target_files, false)?;
+    let named = Named::read(&settings.targets, &settings.target_files, From::File, false)?;
     Ok((named.targets(&settings.ports, scope, exclude, &order)?, allowed))
 }
 
@@ -138,8 +139,7 @@ fn customers(settings: &Settings, silence: &Silence, is_check: bool) -> Result<O
 /// The rules of a file.
 pub(in crate::command) fn silence(path: &Path) -> Result<Silence, Failure> {
     let name = path.display().to_string();
-    let text =
-        std::fs::read_to_string(path).map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
+    let text = given::text(path).map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
     Silence::parse(&name, &text).map_err(Failure::usage)
 }
 

@@ -46,6 +46,50 @@ fn bad_settings_get_one_sentence_and_no_packet() {
 }
 
 #[test]
+fn what_configures_a_sweep_is_files_and_none_without_end() {
+    let world = World::new(14);
+    let pipe = world.folder.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::os::unix::fs::symlink("/dev/zero", world.folder.path("zero.toml")).unwrap();
+    for name in ["pipe", "zero.toml"] {
+        for key in ["suppress", "customers"] {
+            world.settings(&format!("{key} = \"{name}\""));
+            refused(&world, &format!("{name}` cannot be read: it is a pipe or a device"));
+        }
+        for key in ["scope_files", "target_files", "fingerprints"] {
+            world.settings(&format!("{key} = [\"{name}\"]"));
+            refused(
+                &world,
+                if key == "fingerprints" { "neither a file nor a folder" } else { "it is a pipe or a device" },
+            );
+        }
+        world.settings("");
+        let exclude = world.folder.path("exclude.txt");
+        std::fs::remove_file(&exclude).unwrap();
+        std::os::unix::fs::symlink(world.folder.path(name), &exclude).unwrap();
+        refused(
+            &world,
+            "exclude.txt` cannot be read: it is a pipe or a device, which may never end; put what it gives",
+        );
+        std::fs::remove_file(&exclude).unwrap();
+        let ran = run(&["sweep", "--config", &world.folder.path(name)]);
+        assert!(ran.code == Some(2) && ran.stderr.contains("it is a pipe or a device"), "{ran:?}");
+        let ran = run(&["scan", "--config", &world.folder.path(name), "--dry-run"]);
+        assert!(ran.code == Some(2) && ran.stderr.contains("it is a pipe or a device"), "{ran:?}");
+    }
+    world.settings("");
+    world.folder.write("exclude.txt", &"0".repeat(65 << 10));
+    refused(&world, "exclude.txt` cannot be read: a line is longer than 64 KiB");
+    world.folder.write("exclude.txt", "");
+    let unclosed = format!("prefix,customer_id,contact,language,notes\n192.0.2.0/24,a,,,\"{}", "x\n".repeat(40 << 10));
+    world.folder.write("customers.csv", &unclosed);
+    world.settings("customers = \"customers.csv\"");
+    let ran = world.sweep(&["--check"]);
+    let expected = "customers.csv:2: the row is longer than 64 KiB; is a quotation mark not closed?";
+    assert!(ran.code == Some(2) && ran.stderr.contains(expected), "{ran:?}");
+}
+
+#[test]
 fn rules_for_customers_need_a_right_customers_file() {
     let world = World::new(13);
     let rule = "[[suppress]]\ncustomer = \"C-1O01\"\nreason = \"known\"\nauthor = \"me\"\nexpires = \"2999-01-01\"\n";

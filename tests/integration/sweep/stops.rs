@@ -160,6 +160,28 @@ fn excludes_hold_within_seconds_and_an_unreadable_list_stops_new_targets() {
 }
 
 #[test]
+fn a_pipe_in_the_place_of_the_excludes_stops_new_targets_and_holds_nothing_up() {
+    let world = World::new(43);
+    world.settings("[limits]\nrate = 4\nmax_duration = \"8s\"");
+    let sweep = world.spawn(&[]);
+    let count = || world.server.journal().connections();
+    world.server.wait_for(PATIENCE, |journal| journal.connections() >= 3);
+    let path = world.folder.path("exclude.txt");
+    std::fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    std::thread::sleep(Duration::from_secs(3));
+    let held = count();
+    let ran = ended(sweep);
+    assert_eq!((ran.code, count()), (Some(6), held), "{ran:?}");
+    let told =
+        format!("no new target is taken until this is mended: `{path}` cannot be read: it is a pipe or a device");
+    assert!(ran.stderr.contains(&told), "{ran:?}");
+    // Nor does it hold up whoever begins.
+    let ran = world.sweep(&[]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+}
+
+#[test]
 fn a_time_limit_ends_with_6_and_the_next_run_goes_on() {
     let world = World::new(24);
     for last in 0..64 {

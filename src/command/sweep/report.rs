@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use jiff::Timestamp;
 
+use super::super::signals::Signals;
 use super::super::{Exit, Failure};
 use super::prepare::Prepared;
 use super::run::Ended;
@@ -19,6 +20,7 @@ pub(super) struct Report<'a> {
     pub(super) flags: &'a SweepFlags,
     pub(super) prepared: &'a Prepared,
     pub(super) store: &'a Shared,
+    pub(super) signals: &'a Signals,
     pub(super) sweep: i64,
     /// Whether news of earlier sweeps that this run told hold what `fail_on` names.
     pub(super) was_failed_on: bool,
@@ -35,7 +37,7 @@ impl Report<'_> {
             _ => "failed",
         };
         // Alerts of earlier sweeps are owed whatever became of this one.
-        let delivered = ended.deliver(self.prepared, self.store, self.sweep, state);
+        let delivered = ended.deliver(self.prepared, self.store, self.sweep, state, self.signals);
         if let Some(error) = &ended.error {
             let message = format!("stopped early: {error}; the next run goes on from there");
             return Err(Failure::own_fault(message));
@@ -48,10 +50,12 @@ impl Report<'_> {
         // What earlier sweeps owe is tried once more even if this one was not concluded.
         let mut is_failed_on = self.was_failed_on;
         settle(self.flags, &self.prepared.settings, self.store, &mut is_failed_on)?;
-        Ok(match is_concluded {
-            false => ended.exit(),
-            true if is_failed_on => Exit::Found,
-            true => Exit::Done,
+        Ok(match (ended.caught.exit(), is_concluded) {
+            // Whoever stopped it knows that something may have been left to the next run.
+            (Some(exit), _) => exit,
+            (None, false) => Exit::Incomplete,
+            (None, true) if is_failed_on => Exit::Found,
+            (None, true) => Exit::Done,
         })
     }
 

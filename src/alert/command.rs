@@ -1,7 +1,7 @@
 //! Telling a program.
 
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,13 +13,13 @@ pub(super) fn run(command: &[String], body: &str, timeout: Duration) -> Result<(
     let Some((program, arguments)) = command.split_first() else {
         return Err("no command is set any more".to_owned());
     };
+    let mut command = Command::new(program);
     // What it prints is talk: standard output belongs to the news alone.
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .map_err(|error| format!("`{program}` cannot be started: {error}"))?;
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null());
+    // With all that it starts it forms a group, which can be ended as one.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = command.spawn().map_err(|error| format!("`{program}` cannot be started: {error}"))?;
     let (input, body) = (child.stdin.take(), format!("{body}\n"));
     // A program that does not read must not hold us up; one that has read enough may close early.
     let writer = thread::spawn(move || input.map(|mut input| input.write_all(body.as_bytes())));
@@ -30,8 +30,7 @@ pub(super) fn run(command: &[String], body: &str, timeout: Duration) -> Result<(
             Ok(Some(status)) => break Err(format!("`{program}` failed: {status}")),
             Ok(None) if Instant::now() < end => thread::sleep(LOOK),
             Ok(None) => {
-                // If it has ended in the meantime, all the better.
-                let _ended = child.kill().and_then(|()| child.wait());
+                end_all(&mut child);
                 break Err(format!("`{program}` did not end within {timeout:?} and was stopped"));
             }
             Err(error) => break Err(format!("`{program}` cannot be waited for: {error}")),
@@ -39,4 +38,13 @@ pub(super) fn run(command: &[String], body: &str, timeout: Duration) -> Result<(
     };
     drop(writer);
     ended
+}
+
+/// Ends a program that was not waited for yet, and what it started: a shell's child would go on without it.
+fn end_all(child: &mut Child) {
+    // If some of them have ended in the meantime, all the better.
+    #[cfg(unix)]
+    let _ended =
+        rustix::process::kill_process_group(rustix::process::Pid::from_child(child), rustix::process::Signal::KILL);
+    let _ended = child.kill().and_then(|()| child.wait());
 }

@@ -137,7 +137,10 @@ pub struct AlertSettings {
     pub webhook: Option<String>,
     /// How long either may take.
     pub timeout: Time,
+    /// How long all deliveries of one run may take; what is left then goes out with the next run.
+    pub max_duration: Time,
     /// How often one run tries to deliver an alert; what is left is tried again by later runs.
+    #[serde(deserialize_with = "tries")]
     pub tries: NonZeroU32,
 }
 
@@ -180,7 +183,8 @@ impl Default for LimitSettings {
 impl Default for AlertSettings {
     fn default() -> Self {
         let tries = two().saturating_add(2);
-        Self { command: Vec::new(), webhook: None, timeout: Time(Duration::from_secs(30)), tries }
+        let (timeout, max_duration) = (Time(Duration::from_secs(30)), Time(Duration::from_secs(300)));
+        Self { command: Vec::new(), webhook: None, timeout, max_duration, tries }
     }
 }
 
@@ -244,6 +248,19 @@ impl Settings {
             ..Limits::default()
         })
     }
+}
+
+/// More tries would only hold up the next sweep.
+const MOST_TRIES: u32 = 20;
+
+fn tries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU32, D::Error> {
+    let tries = u32::deserialize(deserializer)?;
+    let possible = NonZeroU32::new(tries).filter(|_| tries <= MOST_TRIES);
+    possible.ok_or_else(|| {
+        D::Error::custom(format!(
+            "`tries` is 1 to {MOST_TRIES}; later runs try again what is left, however often it takes"
+        ))
+    })
 }
 
 impl<'de> Deserialize<'de> for Time {

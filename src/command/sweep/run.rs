@@ -15,6 +15,7 @@ use crate::scan::{self, Coverage, Outcome, Plan, Progress, ScanError, Wish};
 use crate::sweep::canary::{self, Health, Mark};
 use crate::sweep::file::{Beat, Heartbeat};
 use crate::sweep::recorder::{HistoryRecorder, Shared};
+use crate::sweep::settings::AlertSettings;
 use crate::sweep::{deliver, excludes};
 
 /// Canaries are few, and asked one after the other.
@@ -156,11 +157,11 @@ fn deliver_alerts(prepared: &Prepared, store: &Shared, signals: &Signals) -> Res
     // Held as long as there is something to stop.
     let wish = signals.begin(Work::Steps);
     let is_stopped = || *wish.borrow() != Wish::GoOn;
-    let rounds = prepared.settings.alerts.tries.get();
-    let delivered = deliver::deliver(store, &prepared.ways, rounds, &is_stopped).map_err(|error| trouble(&error))?;
-    if let (left, Some(failure)) = delivered {
-        let failure = crate::visible::visible(&failure).into_owned();
-        eprintln!("rdprint: {left} alerts could not be delivered, and the next run tries again: {failure}");
+    let AlertSettings { tries, max_duration, .. } = &prepared.settings.alerts;
+    let delivered = deliver::deliver(store, &prepared.ways, tries.get(), max_duration.0, &is_stopped);
+    if let (left, Some(why)) = delivered.map_err(|error| trouble(&error))? {
+        let why = crate::visible::visible(&why).into_owned();
+        eprintln!("rdprint: {left} alerts could not be delivered, and the next run tries again: {why}");
     }
     Ok(())
 }

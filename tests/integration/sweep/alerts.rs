@@ -179,6 +179,49 @@ fn what_is_silenced_is_counted_and_its_end_announced() {
 }
 
 #[test]
+fn a_program_that_takes_too_long_is_ended_with_all_that_it_started() {
+    let world = World::new(37);
+    world.set(1, clone(1));
+    let id = world.folder.path("id");
+    world.settings(&format!(
+        "[alerts]\ncommand = [\"sh\", \"-c\", \"sleep 60 & echo $! > {id}; wait\"]\ntries = 1\ntimeout = \"1s\""
+    ));
+    let ran = world.sweep(&[]);
+    assert!(ran.code == Some(0) && ran.stderr.contains("`sh` did not end within 1s and was stopped"), "{ran:?}");
+    let status = format!("/proc/{}/status", std::fs::read_to_string(id).unwrap().trim());
+    let has_ended =
+        || std::fs::read_to_string(&status).map_or(true, |text| text.contains("State:\tZ") || !text.contains("sleep"));
+    let deadline = std::time::Instant::now() + crate::support::PATIENCE;
+    while !has_ended() {
+        assert!(std::time::Instant::now() < deadline, "what it started goes on");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn slow_receivers_do_not_hold_up_the_next_sweep() {
+    let world = World::new(38);
+    for last in 1..=6 {
+        world.set(last, clone(last));
+    }
+    let log = world.folder.path("alerts.log");
+    let command = format!("[alerts]\ncommand = [\"sh\", \"-c\", \"cat >> {log}; sleep 2\"]\ntimeout = \"30s\"");
+    world.settings(&format!("{command}\nmax_duration = \"3s\""));
+    let ran = world.sweep(&[]);
+    let told =
+        "rdprint: 4 alerts could not be delivered, and the next run tries again: `max_duration` of [alerts] is over\n";
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), told), "{ran:?}");
+    world.settings(&command.replace("; sleep 2", ""));
+    assert_eq!(world.complete(), "");
+    let ids: BTreeSet<String> = std::fs::read_to_string(&log)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["alert_id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids.len(), 6, "each was told once");
+}
+
+#[test]
 fn a_rule_for_a_customer_holds_back_what_was_seen_while_the_address_was_theirs() {
     let world = World::new(35);
     let receiver = Receiver::start(&[200]);

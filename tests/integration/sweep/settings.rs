@@ -27,6 +27,7 @@ fn bad_settings_get_one_sentence_and_no_packet() {
         ("scope = [\"192.0.0.0/7\"]", "say why you may scan it with `authorised"),
         ("suppress = \"nowhere.toml\"", "nowhere.toml` cannot be read"),
         ("heartbeat = \"no/such/folder/beat\"", "the folder of `"),
+        ("[alerts]\ntries = 4294967295", "sweep.toml:7: `tries` is 1 to 20; later runs try again what is left"),
         ("[alerts]\nwebhook = \"ftp://example.com\"", "`webhook` must begin with https://"),
         ("fail_on = \"lab\"", "can never be met, since that class only informs"),
         ("heartbeat = \"last.csv\"", "last.csv` is to be written and is named a second time"),

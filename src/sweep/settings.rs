@@ -144,7 +144,10 @@ pub struct AlertSettings {
     pub tries: NonZeroU32,
 }
 
-/// A time like `3s`, `500ms`, `1h30m` or `7d`.
+/// Ten years: nobody waits longer, and no clock reckons with much more.
+const LONGEST_TIME: Duration = Duration::from_secs(3653 * 86_400);
+
+/// A time like `3s`, `500ms`, `1h30m` or `7d`, of ten years at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Time(pub Duration);
 
@@ -267,14 +270,21 @@ impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let days =
-            text.strip_suffix('d').and_then(|days| days.parse::<u64>().ok()).and_then(|days| days.checked_mul(86_400));
-        let duration = days
+            text.strip_suffix('d').filter(|days| !days.is_empty() && days.bytes().all(|byte| byte.is_ascii_digit()));
+        let seconds =
+            days.map(|days| days.parse().ok().and_then(|days: u64| days.checked_mul(86_400)).unwrap_or(u64::MAX));
+        let duration = seconds
             .map(Duration::from_secs)
             .or_else(|| Duration::try_from(text.parse::<SignedDuration>().ok()?).ok())
             .filter(|duration| !duration.is_zero());
-        duration.map(Self).ok_or_else(|| {
-            D::Error::custom(format!("`{}` is no time; write it like 3s, 500ms, 1h30m or 7d", text.escape_debug()))
-        })
+        let wrong = |what: &str| {
+            D::Error::custom(format!("`{}` is {what}; write it like 3s, 500ms, 1h30m or 7d", text.escape_debug()))
+        };
+        match duration {
+            None => Err(wrong("no time")),
+            Some(duration) if duration > LONGEST_TIME => Err(wrong("longer than ten years")),
+            Some(duration) => Ok(Self(duration)),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `rdprint sweep`: a scan with a memory, for cron and systemd.
 
+mod places;
 mod prepare;
 mod report;
 mod run;

@@ -1,6 +1,5 @@
 //! Everything that a sweep needs, understood before the first packet.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::super::scan::targets::{From, Named, Order, draw_seed, list, notations};
 use super::super::{Failure, customers, fingerprints};
+use super::places;
 use crate::alert::{Ways, check_webhook};
 use crate::cases::Customers;
 use crate::fingerprint::FingerprintSet;
@@ -63,10 +63,7 @@ impl Prepared {
             );
             return Err(Failure::usage(message));
         }
-        check_written(path, &settings)?;
-        for path in settings.outputs.iter().chain(&settings.heartbeat).chain([&settings.history]) {
-            check_folder(path)?;
-        }
+        places::check(path, &settings)?;
         for canary in &settings.canary {
             let ip = canary.ip();
             if !targets.scope.permits(ip) || targets.exclude.contains(ip) {
@@ -141,31 +138,4 @@ pub(in crate::command) fn silence(path: &Path) -> Result<Silence, Failure> {
     let name = path.display().to_string();
     let text = given::text(path).map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
     Silence::parse(&name, &text).map_err(Failure::usage)
-}
-
-/// What is written must be nothing that is also read, nor be written twice.
-fn check_written(config: &Path, settings: &Settings) -> Result<(), Failure> {
-    let config = std::path::absolute(config).unwrap_or_default();
-    let lists = [&settings.scope_files, &settings.target_files, &settings.exclude_files, &settings.fingerprints];
-    let read = lists.into_iter().flatten().chain(&settings.suppress).chain(&settings.customers);
-    let read = read.chain([&settings.history, &config]);
-    let mut taken: HashSet<&Path> = read.map(AsRef::as_ref).collect();
-    let written = settings.outputs.iter().chain(&settings.heartbeat);
-    match written.into_iter().find(|path| !taken.insert(path)) {
-        None => Ok(()),
-        Some(path) => {
-            let name = path.display();
-            Err(Failure::usage(format!("`{name}` is to be written and is named a second time; give each file once")))
-        }
-    }
-}
-
-/// A folder that is not there would be noticed only when a sweep is over.
-fn check_folder(path: &Path) -> Result<(), Failure> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            Err(Failure::usage(format!("the folder of `{}` does not exist; make it first", path.display())))
-        }
-        _ => Ok(()),
-    }
 }

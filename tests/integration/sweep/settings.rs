@@ -13,6 +13,16 @@ fn refused(world: &World, message: &str) {
 #[test]
 fn bad_settings_get_one_sentence_and_no_packet() {
     let world = World::new(10);
+    for folder in ["sub", "own"] {
+        std::fs::create_dir(world.folder.path(folder)).unwrap();
+    }
+    std::os::unix::fs::symlink(".", world.folder.path("there")).unwrap();
+    std::os::unix::fs::symlink("exclude.txt", world.folder.path("linked.txt")).unwrap();
+    world.folder.write("last.csv.new", "");
+    let own = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fingerprints/criminal-image/redvds.toml"))
+        .unwrap()
+        .replacen("id = \"redvds\"", "id = \"own\"", 1);
+    world.folder.write("own/a.toml", &own);
     for (more, message) in [
         ("mises = 3", "sweep.toml:6: unknown field `mises`"),
         ("mises = 3", "did you mean `misses`?"),
@@ -35,6 +45,16 @@ fn bad_settings_get_one_sentence_and_no_packet() {
         ("[alerts]\nwebhook = \"ftp://example.com\"", "`webhook` must begin with https://"),
         ("fail_on = \"lab\"", "can never be met, since that class only informs"),
         ("heartbeat = \"last.csv\"", "last.csv` is to be written and is named a second time"),
+        ("heartbeat = \"sub/../last.csv\"", "last.csv` is to be written and is named a second time"),
+        ("heartbeat = \"sub/../history.db\"", "history.db` is to be written and is named a second time"),
+        ("heartbeat = \"there/history.db\"", "history.db` is to be written and is named a second time"),
+        ("heartbeat = \"sweep.toml\"", "sweep.toml` is to be written and is named a second time"),
+        ("heartbeat = \"linked.txt\"", "linked.txt` is to be written and is named a second time"),
+        ("heartbeat = \"history.db-wal\"", "history.db-wal` is to be written and is named a second time"),
+        ("heartbeat = \"./history.db.lock\"", "history.db.lock` is to be written and is named a second time"),
+        ("heartbeat = \"last.csv.new\"", "last.csv.new` is to be written and is named a second time"),
+        ("suppress = \"last.csv.new\"", "last.csv.new` is named, and it is where rdprint keeps what belongs to `"),
+        ("fingerprints = [\"own\"]\nheartbeat = \"own/b.toml\"", "b.toml` is to be written and is named a second time"),
         ("heartbeat = \"exclude.txt\"", "exclude.txt` is to be written and is named a second time"),
         ("[limits]\ncookie = \"far-too-long\"", "a cookie takes 1 to 9 ASCII characters"),
         ("fingerprints = [\"nowhere\"]", "nowhere` cannot be read"),

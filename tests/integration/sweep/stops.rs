@@ -77,7 +77,10 @@ fn never_two_at_once() {
     let first = world.spawn(&[]);
     world.server.wait_for(PATIENCE, |journal| journal.connections() > 0);
     let id = first.id();
-    for ran in [world.sweep(&[]), world.history(&["prune", "--older-than", "1d"])] {
+    let other_name = world.folder.path("other.db");
+    std::os::unix::fs::symlink("history.db", &other_name).unwrap();
+    let prune = |history: &str| run(&["history", "--history", history, "prune", "--older-than", "1d"]);
+    for ran in [world.sweep(&[]), prune(&world.folder.path("history.db")), prune(&other_name)] {
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(5), ""), "{ran:?}");
         assert!(ran.stderr.starts_with(&format!("rdprint: process {id} (rdprint sweep, since 20")), "{ran:?}");
         assert!(ran.stderr.contains("history.db.lock`; wait for its end, or stop it"), "{ran:?}");

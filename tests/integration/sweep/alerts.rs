@@ -87,6 +87,29 @@ fn alerts_reach_a_program_and_a_webhook_each_with_a_stable_identifier() {
 }
 
 #[test]
+fn after_a_restore_no_other_alert_has_the_identifier_of_one_that_was_sent() {
+    let world = World::new(44);
+    let receiver = Receiver::start(&[200]);
+    world.settings(&format!("[alerts]\nwebhook = \"{}\"", receiver.address));
+    world.set(1, plain(1));
+    world.complete();
+    let (history, copy) = (world.folder.path("history.db"), world.folder.path("copy.db"));
+    assert_eq!(world.history(&["backup", &copy]).code, Some(0));
+    world.set(2, clone(2));
+    world.complete();
+    for suffix in ["", "-wal", "-shm"] {
+        std::fs::remove_file(format!("{history}{suffix}")).ok();
+    }
+    std::fs::copy(&copy, &history).unwrap();
+    world.set(2, clone(3));
+    world.complete();
+    let got = receiver.got();
+    let sweeps: Vec<i64> = got.iter().map(|(_, alert)| alert["sweep"].as_i64().unwrap()).collect();
+    assert_eq!(sweeps, [2, 2]);
+    assert_ne!(got[0].0, got[1].0, "a receiver would take the second for a repetition");
+}
+
+#[test]
 fn a_webhook_that_is_down_gets_its_alerts_later_and_none_is_lost() {
     let world = World::new(31);
     world.set(1, clone(1));
@@ -149,36 +172,6 @@ fn a_program_that_fails_or_hangs_is_tried_again() {
 }
 
 #[test]
-fn what_is_silenced_is_counted_and_its_end_announced() {
-    let world = World::new(33);
-    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    let day = |days: i64| today.checked_add(jiff::Span::new().days(days)).unwrap().to_string();
-    let rule = |expires: &str| {
-        format!(
-            "[[suppress]]\nprefix = \"127.67.33.0/28\"\nreason = \"our own lab\"\nauthor = \"ops\"\nexpires = \"{expires}\"\n"
-        )
-    };
-    let receiver = Receiver::start(&[200]);
-    world.settings(&format!("suppress = \"suppress.toml\"\n[alerts]\nwebhook = \"{}\"", receiver.address));
-    world.folder.write("suppress.toml", &rule(&day(90)));
-    world.set(1, clone(1));
-    world.set(2, clone(2));
-    assert_eq!(world.complete(), "");
-    world.set(3, clone(3));
-    world.set(40, clone(40));
-    let news = world.complete();
-    assert!(news.contains("held back by suppress.toml: 1\n"), "{news}");
-    assert!(news.contains("127.67.33.40:") && !news.contains("127.67.33.3:"), "{news}");
-    assert_eq!(receiver.got().len(), 1);
-    let host = world.history(&["host", "127.67.33.3"]).stdout;
-    assert!(host.contains("suppress.toml:1: our own lab (ops))"), "{host}");
-    // A rule that is changed to end tomorrow has been in its last week already, which was not announced then.
-    world.folder.write("suppress.toml", &rule(&day(-1)));
-    world.set(5, clone(5));
-    assert!(world.complete().contains("127.67.33.5:"), "after its end it holds nothing back");
-}
-
-#[test]
 fn a_program_that_takes_too_long_is_ended_with_all_that_it_started() {
     let world = World::new(37);
     world.set(1, clone(1));
@@ -219,6 +212,36 @@ fn slow_receivers_do_not_hold_up_the_next_sweep() {
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["alert_id"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(ids.len(), 6, "each was told once");
+}
+
+#[test]
+fn what_is_silenced_is_counted_and_its_end_announced() {
+    let world = World::new(33);
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let day = |days: i64| today.checked_add(jiff::Span::new().days(days)).unwrap().to_string();
+    let rule = |expires: &str| {
+        format!(
+            "[[suppress]]\nprefix = \"127.67.33.0/28\"\nreason = \"our own lab\"\nauthor = \"ops\"\nexpires = \"{expires}\"\n"
+        )
+    };
+    let receiver = Receiver::start(&[200]);
+    world.settings(&format!("suppress = \"suppress.toml\"\n[alerts]\nwebhook = \"{}\"", receiver.address));
+    world.folder.write("suppress.toml", &rule(&day(90)));
+    world.set(1, clone(1));
+    world.set(2, clone(2));
+    assert_eq!(world.complete(), "");
+    world.set(3, clone(3));
+    world.set(40, clone(40));
+    let news = world.complete();
+    assert!(news.contains("held back by suppress.toml: 1\n"), "{news}");
+    assert!(news.contains("127.67.33.40:") && !news.contains("127.67.33.3:"), "{news}");
+    assert_eq!(receiver.got().len(), 1);
+    let host = world.history(&["host", "127.67.33.3"]).stdout;
+    assert!(host.contains("suppress.toml:1: our own lab (ops))"), "{host}");
+    // A rule that is changed to end tomorrow has been in its last week already, which was not announced then.
+    world.folder.write("suppress.toml", &rule(&day(-1)));
+    world.set(5, clone(5));
+    assert!(world.complete().contains("127.67.33.5:"), "after its end it holds nothing back");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Telling a program.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,6 +39,34 @@ pub(super) fn run(command: &[String], body: &str, timeout: Duration) -> Result<(
     };
     drop(writer);
     ended
+}
+
+/// Whether a program can be started by this name: a whole path, or one that is found in `PATH`. A path that begins nowhere
+/// would be another one wherever a sweep is started.
+pub(super) fn check(program: &str) -> Result<(), String> {
+    let path = Path::new(program);
+    let is_there = if path.is_absolute() {
+        is_program(path)
+    } else if path.components().count() == 1 {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&folders).any(|folder| is_program(&folder.join(path)))
+    } else {
+        return Err(format!("`command` of [alerts] names `{program}`; write its whole path, from the root"));
+    };
+    let way_out = "name one that is there and may be executed, by its whole path or as `PATH` finds it";
+    if is_there { Ok(()) } else { Err(format!("`command` of [alerts]: there is no program `{program}`; {way_out}")) }
+}
+
+#[cfg(unix)]
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// The system adds extensions of its own.
+#[cfg(not(unix))]
+fn is_program(path: &Path) -> bool {
+    ["", "exe", "com", "bat", "cmd"].iter().any(|extension| path.is_file() || path.with_extension(extension).is_file())
 }
 
 /// Ends a program that was not waited for yet, and what it started: a shell's child would go on without it.

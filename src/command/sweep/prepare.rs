@@ -4,18 +4,19 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::super::scan::targets::{From, Named, Order, draw_seed, list, notations};
 use super::super::{Failure, customers, fingerprints};
 use super::places;
-use crate::alert::{Ways, check_webhook};
+use crate::alert::{Ways, check_command, check_webhook};
 use crate::cases::Customers;
 use crate::fingerprint::FingerprintSet;
 use crate::given;
 use crate::output::format_of;
 use crate::scan::{Limits, Shard, Targets};
-use crate::silence::{NamedCustomer, Silence};
+use crate::silence::{Mention, Silence};
 use crate::store::Allowed;
 use crate::sweep::excludes::Read;
 use crate::sweep::settings::Settings;
@@ -43,7 +44,7 @@ impl Prepared {
         let set = fingerprints::load(&settings.fingerprints)?;
         let (targets, allowed) = targets(&settings)?;
         let limits = settings.limits().map_err(Failure::usage)?;
-        let silence = settings.suppress.as_deref().map_or(Ok(Silence::default()), silence)?;
+        let silence = settings.suppress.as_deref().map_or(Ok(Silence::default()), |path| silence(path, &set))?;
         let customers = customers(&settings, &silence, is_check)?;
         let zone = match &settings.time_zone {
             None => TimeZone::system(),
@@ -51,6 +52,9 @@ impl Prepared {
                 .map_err(|error| Failure::usage(format!("`time_zone`: {error}; name one like Europe/Paris or UTC")))?,
         };
         let alerts = &settings.alerts;
+        if let Some(program) = alerts.command.first() {
+            check_command(program).map_err(Failure::usage)?;
+        }
         if let Some(address) = &alerts.webhook {
             check_webhook(address).map_err(Failure::usage)?;
         }
@@ -124,7 +128,7 @@ fn targets(settings: &Settings) -> Result<(Targets, Allowed), Failure> {
 fn customers(settings: &Settings, silence: &Silence, is_check: bool) -> Result<Option<Customers>, Failure> {
     match (&settings.customers, silence.first_customer()) {
         (None, None) => Ok(None),
-        (None, Some(NamedCustomer { place, .. })) => Err(Failure::usage(format!(
+        (None, Some(Mention { place, .. })) => Err(Failure::usage(format!(
             "{place}: nobody knows whose addresses these are; name a file of your customers in sweep.toml with \
              `customers = \"customers.csv\"`"
         ))),
@@ -133,9 +137,11 @@ fn customers(settings: &Settings, silence: &Silence, is_check: bool) -> Result<O
     }
 }
 
-/// The rules of a file.
-pub(in crate::command) fn silence(path: &Path) -> Result<Silence, Failure> {
+/// The rules of a file, for findings of these fingerprints.
+pub(in crate::command) fn silence(path: &Path, set: &FingerprintSet) -> Result<Silence, Failure> {
     let name = path.display().to_string();
     let text = given::text(path).map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
-    Silence::parse(&name, &text).map_err(Failure::usage)
+    let silence = Silence::parse(&name, &text).map_err(Failure::usage)?;
+    silence.check(set, Timestamp::now()).map_err(Failure::usage)?;
+    Ok(silence)
 }

@@ -159,10 +159,13 @@ fn a_webhook_that_points_elsewhere_has_not_taken_the_alert_and_nobody_else_is_as
 fn a_program_that_fails_or_hangs_is_tried_again() {
     let world = World::new(32);
     world.set(1, clone(1));
+    let nonsense = world.folder.write("nonsense", "\u{1}");
+    std::fs::set_permissions(nonsense, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     for (command, message) in [
         ("[\"sh\", \"-c\", \"exit 7\"]", "`sh` failed: exit status: 7"),
         ("[\"sleep\", \"60\"]", "`sleep` did not end within 1s and was stopped"),
-        ("[\"no-such-program\"]", "`no-such-program` cannot be started"),
+        // It is there and may be executed, but is no program.
+        (&format!("[\"{}\"]", world.folder.path("nonsense")), "nonsense` cannot be started"),
     ] {
         world.settings(&format!("[alerts]\ncommand = {command}\ntries = 1\ntimeout = \"1s\""));
         std::fs::remove_file(world.folder.path("history.db")).ok();

@@ -19,6 +19,8 @@ fn bad_settings_get_one_sentence_and_no_packet() {
     std::os::unix::fs::symlink(".", world.folder.path("there")).unwrap();
     std::os::unix::fs::symlink("exclude.txt", world.folder.path("linked.txt")).unwrap();
     world.folder.write("last.csv.new", "");
+    let rule = "reason = \"known\"\nauthor = \"me\"\nexpires = \"2999-01-01\"\n";
+    world.folder.write("rules.toml", &format!("[[suppress]]\nfingerprint = \"redvdss\"\n{rule}"));
     let own = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fingerprints/criminal-image/redvds.toml"))
         .unwrap()
         .replacen("id = \"redvds\"", "id = \"own\"", 1);
@@ -41,6 +43,14 @@ fn bad_settings_get_one_sentence_and_no_packet() {
         ("scope = [\"192.0.0.0/7\"]", "say why you may scan it with `authorised"),
         ("suppress = \"nowhere.toml\"", "nowhere.toml` cannot be read"),
         ("heartbeat = \"no/such/folder/beat\"", "the folder of `"),
+        (
+            "[alerts]\ncommand = [\"/nonexistent/x\"]",
+            "`command` of [alerts]: there is no program `/nonexistent/x`; name one",
+        ),
+        ("[alerts]\ncommand = [\"no-such-program\", \"-v\"]", "there is no program `no-such-program`"),
+        ("[alerts]\ncommand = [\"./own/a.toml\"]", "names `./own/a.toml`; write its whole path, from the root"),
+        ("[alerts]\ncommand = [\"\"]", "`command` of [alerts]"),
+        ("suppress = \"rules.toml\"", "rules.toml:2: there is no fingerprint `redvdss`; did you mean `redvds`?"),
         ("[alerts]\ntries = 4294967295", "sweep.toml:7: `tries` is 1 to 20; later runs try again what is left"),
         ("[alerts]\nwebhook = \"ftp://example.com\"", "`webhook` must begin with https://"),
         ("fail_on = \"lab\"", "can never be met, since that class only informs"),
@@ -238,14 +248,14 @@ fn the_examples_are_right() {
         line.strip_prefix("# ").is_some_and(|rest| rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')))
     };
     let lines = settings.lines().map(|line| if is_setting(line) { &line[2..] } else { line });
-    let whole = lines.collect::<Vec<_>>().join("\n");
+    let whole = lines.collect::<Vec<_>>().join("\n").replace("/usr/local/bin/open-ticket", "/bin/sh");
     for (name, text) in [("scope.txt", ""), ("targets.txt", "198.51.100.9\n"), ("exclude.txt", "")] {
         folder.write(name, text);
     }
     std::fs::create_dir(folder.path("fingerprints")).unwrap();
     let own = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fingerprints/criminal-image/redvds.toml"))
         .unwrap();
-    folder.write("fingerprints/own.toml", &own.replacen("id = \"redvds\"", "id = \"own\"\noverrides = \"redvds\"", 1));
+    folder.write("fingerprints/own.toml", &own.replacen("id = \"redvds\"", "id = \"own\"", 1));
     for name in ["suppress.toml", "customers.csv"] {
         folder.write(name, &read(name));
     }

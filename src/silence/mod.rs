@@ -5,11 +5,13 @@
 
 mod file;
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::change::Look;
@@ -109,14 +111,46 @@ impl Silence {
         Ok(())
     }
 
-    /// Rules that began to be about to end, or ended, after `since`: what is to be announced now.
-    pub fn ending(&self, since: Timestamp, now: Timestamp) -> impl Iterator<Item = &Rule> {
+    /// Rules that have ended, or are about to.
+    pub fn ending(&self, now: Timestamp) -> impl Iterator<Item = Ending<'_>> {
         let notice = Span::new().hours(24 * NOTICE_DAYS);
-        self.rules.iter().filter(move |rule| {
+        self.rules.iter().filter_map(move |rule| {
             let end = rule.end();
-            let first = end.checked_sub(notice).unwrap_or(end);
-            [first, end].into_iter().any(|moment| since < moment && moment <= now)
+            let is_near = end.checked_sub(notice).unwrap_or(end) <= now;
+            is_near.then(|| Ending { rule, is_over: rule.has_expired(now) })
         })
+    }
+}
+
+/// A rule that has ended or is about to.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// Whether it holds no more.
+    pub is_over: bool,
+}
+
+impl Ending<'_> {
+    /// The same for what was announced once, wherever in the file the rule stands, and of no other announcement.
+    #[must_use]
+    pub fn mark(&self) -> String {
+        let Rule { is_own_image, reason, author, expires, fingerprint, family, name, key, prefix, customer, .. } =
+            self.rule;
+        let [fingerprint, family, customer] =
+            [fingerprint, family, customer].map(|mention| mention.as_ref().map(|mention| &mention.id));
+        let named = (fingerprint, family, name, key, prefix, customer);
+        let whole = format!("{:?}", (self.is_over, is_own_image, reason, author, expires.to_string(), named));
+        data_encoding::HEXLOWER.encode(&Sha256::digest(whole))
+    }
+}
+
+/// `suppress.toml:1: "a lab" (ops) ends on 2027-03-31`
+impl fmt::Display for Ending<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rule { place, reason, author, expires, .. } = self.rule;
+        let verb = if self.is_over { "ended" } else { "ends" };
+        write!(out, "{place}: \"{reason}\" ({author}) {verb} on {expires}")
     }
 }
 

@@ -60,12 +60,23 @@ fn every_condition_of_a_rule_must_hold() {
 fn a_rule_holds_through_its_last_day_and_its_end_is_announced_twice() {
     let silence = Silence::parse("s", &format!("[[own_images]]\n{RULE}name = \"A\"\n")).unwrap();
     assert!(rule(&silence, None, "2027-01-01T00:00:00Z").is_none());
-    let announced = |since, now| silence.ending(time(since), time(now)).count();
-    assert_eq!(announced("2026-12-01T00:00:00Z", "2026-12-24T23:00:00Z"), 0);
-    assert_eq!(announced("2026-12-24T23:00:00Z", "2026-12-25T01:00:00Z"), 1);
-    assert_eq!(announced("2026-12-25T01:00:00Z", "2026-12-31T01:00:00Z"), 0);
-    assert_eq!(announced("2026-12-31T01:00:00Z", "2027-01-01T01:00:00Z"), 1);
-    assert_eq!(announced("2027-01-01T01:00:00Z", "2027-02-01T01:00:00Z"), 0);
+    let announced = |now| {
+        let all: Vec<_> = silence.ending(time(now)).map(|ending| (ending.mark(), ending.to_string())).collect();
+        assert!(all.len() < 2);
+        all.into_iter().next()
+    };
+    assert_eq!(announced("2026-12-24T23:00:00Z"), None);
+    let soon = announced("2026-12-25T01:00:00Z").unwrap();
+    assert_eq!(soon.1, "s:1: \"a lab\" (ops) ends on 2026-12-31");
+    assert_eq!(announced("2026-12-31T01:00:00Z"), Some(soon.clone()), "it bears the same mark");
+    let ended = announced("2027-01-01T01:00:00Z").unwrap();
+    assert_eq!(ended.1, "s:1: \"a lab\" (ops) ended on 2026-12-31");
+    assert_eq!(announced("2037-01-01T01:00:00Z"), Some(ended.clone()));
+    assert_ne!(soon.0, ended.0);
+    // Elsewhere in the file it is the same rule.
+    let moved = Silence::parse("s", &format!("\n\n[[own_images]]\n{RULE}name = \"A\"\n")).unwrap();
+    let marks: Vec<_> = moved.ending(time("2027-01-01T01:00:00Z")).map(|ending| ending.mark()).collect();
+    assert_eq!(marks, [ended.0]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use crate::store::Allowed;
 use crate::sweep::excludes::Read;
 use crate::sweep::settings::Settings;
 use crate::target::{Addresses, Scope};
+use crate::visible::visible;
 
 /// What the settings come to.
 pub(super) struct Prepared {
@@ -88,7 +89,7 @@ impl Prepared {
 
     /// The settings as resolved, with what they come to.
     pub(super) fn describe(&self) -> Result<String, Failure> {
-        let Self { settings, set, targets, customers, .. } = self;
+        let Self { settings, set, targets, silence, customers, .. } = self;
         let mut text = toml::to_string_pretty(settings)
             .map_err(|error| Failure::usage(format!("the settings cannot be printed: {error}")))?;
         let (excluded, scope) = (targets.exclude.count(), targets.scope.named().count());
@@ -101,6 +102,10 @@ impl Prepared {
             set.iter().len(),
             set.hash(),
         );
+        for ending in silence.ending(Timestamp::now()) {
+            let what = if ending.is_over { "; it holds nothing back, renew or remove it" } else { "" };
+            let _infallible = writeln!(text, "# {}{what}", visible(&ending.to_string()));
+        }
         if let Some(customers) = customers {
             let _infallible = writeln!(text, "# rows of customers: {}", customers.len());
         }

@@ -10,7 +10,7 @@ use super::prepare::Prepared;
 use super::run::Ended;
 use super::{SweepFlags, settle, trouble};
 use crate::change::{Entry, Sight, compare};
-use crate::silence::Rule;
+use crate::silence::Ending;
 use crate::store::{Conclusion, StoreError};
 use crate::sweep::news::{Alert, Judged, News, subject};
 use crate::sweep::recorder::Shared;
@@ -75,8 +75,11 @@ impl Report<'_> {
                 alerts.extend(channels.map(|channel| (alert_id.clone(), channel.to_string(), body.clone())));
             }
             let mut news = News::new(self.sweep, previous.as_ref().map(|sweep| sweep.id), now, &judged, settings.news);
-            let since = previous.and_then(|sweep| sweep.ended).unwrap_or(Timestamp::MIN);
-            news.announce(silence.ending(since, now).map(|rule| self.announcement(rule, &entries, now)));
+            let known = store.announced()?;
+            let ending: Vec<Ending<'_>> =
+                silence.ending(now).filter(|ending| !known.contains(&ending.mark())).collect();
+            news.announce(ending.iter().map(|ending| self.announcement(ending, &entries)));
+            let announced: Vec<String> = ending.iter().map(Ending::mark).collect();
             // Both are texts and numbers, which always have a JSON form.
             let coverage = serde_json::to_string(&ended.coverage).unwrap_or_default();
             let news = (!news.is_empty()).then(|| serde_json::to_string(&news).unwrap_or_default());
@@ -85,6 +88,7 @@ impl Report<'_> {
                 silenced: &judged.silenced,
                 alerts: &alerts,
                 news: news.as_deref(),
+                announced: &announced,
                 misses: settings.misses.get(),
                 coverage: &coverage,
                 ended: now,
@@ -95,22 +99,19 @@ impl Report<'_> {
     }
 
     /// A rule that ends, with how many findings there are that it speaks of.
-    fn announcement(&self, rule: &Rule, entries: &[Entry], now: Timestamp) -> String {
+    fn announcement(&self, ending: &Ending<'_>, entries: &[Entry]) -> String {
         let Prepared { set, customers, .. } = self.prepared;
         let speaks_of = |entry: &&Entry| match &entry.sight {
             Some(Sight::Seen(look)) => {
-                look.is_finding() && rule.fits(&subject(entry.endpoint, look, customers.as_ref(), set))
+                look.is_finding() && ending.rule.fits(&subject(entry.endpoint, look, customers.as_ref(), set))
             }
             _ => false,
         };
         let count = entries.iter().filter(speaks_of).count();
-        let Rule { place, reason, author, expires, .. } = rule;
-        if rule.has_expired(now) {
-            format!(
-                "{place}: \"{reason}\" ({author}) ended on {expires}; findings that it held back: {count}; renew or remove it"
-            )
+        if ending.is_over {
+            format!("{ending}; findings that it held back: {count}; renew or remove it")
         } else {
-            format!("{place}: \"{reason}\" ({author}) ends on {expires}; findings that it holds back: {count}")
+            format!("{ending}; findings that it holds back: {count}")
         }
     }
 

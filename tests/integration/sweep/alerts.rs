@@ -241,10 +241,21 @@ fn what_is_silenced_is_counted_and_its_end_announced() {
     assert_eq!(receiver.got().len(), 1);
     let host = world.history(&["host", "127.67.33.3"]).stdout;
     assert!(host.contains("suppress.toml:1: our own lab (ops))"), "{host}");
-    // A rule that is changed to end tomorrow has been in its last week already, which was not announced then.
-    world.folder.write("suppress.toml", &rule(&day(-1)));
-    world.set(5, clone(5));
-    assert!(world.complete().contains("127.67.33.5:"), "after its end it holds nothing back");
+    // A rule that is in its last week, or has ended, when a sweep first sees it is announced by that sweep.
+    for (days, told) in [(2, "ends on {}; findings that it holds back: 3\n"), (-1, "ended on {}; findings")] {
+        world.folder.write("suppress.toml", &rule(&day(days)));
+        let told = format!("suppress.toml:1: \"our own lab\" (ops) {}", told.replace("{}", &day(days)));
+        let check = world.sweep(&["--check"]);
+        let begin = told.split(';').next().unwrap();
+        assert!(check.stdout.lines().any(|line| line.starts_with("# ") && line.contains(begin)), "{check:?}");
+        if days < 0 {
+            world.set(5, clone(5));
+        }
+        let news = world.complete();
+        assert!(news.contains(&told), "{news} lacks {told}");
+        assert_eq!(news.contains("127.67.33.5:"), days < 0, "after its end it holds nothing back: {news}");
+        assert_eq!(world.complete(), "", "each is announced once");
+    }
 }
 
 #[test]

@@ -41,7 +41,13 @@ pub(super) enum Work {
 /// The ear of the process, from its first work to its end.
 pub(super) struct Signals {
     caught: Caught,
-    work: Arc<Mutex<Option<(Work, watch::Sender<Wish>)>>>,
+    going: Arc<Mutex<Option<Going>>>,
+}
+
+/// What goes on, and the way to ask for its end.
+struct Going {
+    work: Work,
+    wish: watch::Sender<Wish>,
 }
 
 impl Signals {
@@ -51,8 +57,8 @@ impl Signals {
     }
 
     fn start() -> io::Result<Self> {
-        let signals = Self { caught: Caught::default(), work: Arc::default() };
-        let (caught, work) = (signals.caught.clone(), signals.work.clone());
+        let signals = Self { caught: Caught::default(), going: Arc::default() };
+        let (caught, going) = (signals.caught.clone(), signals.going.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let mut source = {
             let _context = runtime.enter();
@@ -61,8 +67,8 @@ impl Signals {
         let listen = async move {
             loop {
                 let exit = source.next().await;
-                let work = work.lock().unwrap_or_else(PoisonError::into_inner);
-                if !work.as_ref().is_some_and(|(work, wish)| ask(*work, wish)) {
+                let going = going.lock().unwrap_or_else(PoisonError::into_inner);
+                if !going.as_ref().is_some_and(Going::ask_for_an_end) {
                     std::process::exit(exit.code().into());
                 }
                 caught.note(exit);
@@ -80,31 +86,34 @@ impl Signals {
     /// Begins something that can be stopped, and goes on for as long as the receiver is there.
     pub(super) fn begin(&self, work: Work) -> watch::Receiver<Wish> {
         let (wish, receiver) = watch::channel(Wish::GoOn);
-        *self.work.lock().unwrap_or_else(PoisonError::into_inner) = Some((work, wish));
+        *self.going.lock().unwrap_or_else(PoisonError::into_inner) = Some(Going { work, wish });
         receiver
     }
 }
 
-/// Asks for the next degree of an end; `false` if there is none, or nobody is left who could be asked.
-fn ask(work: Work, wish: &watch::Sender<Wish>) -> bool {
-    let now = *wish.borrow();
-    let (next, sentence) = match (now, work) {
-        (Wish::GoOn, Work::Scan) => (
-            Wish::FinishUp,
-            Some("stopping: no new host is begun, those under way are finished; once more to stop at once"),
-        ),
-        (Wish::GoOn, Work::Steps) => {
-            (Wish::FinishUp, Some("stopping when what is under way is done; once more to stop at once"))
+impl Going {
+    /// Asks for the next degree of an end; `false` if there is none, or nobody is left who could be asked.
+    fn ask_for_an_end(&self) -> bool {
+        let Self { work, wish } = self;
+        let now = *wish.borrow();
+        let (next, sentence) = match (now, work) {
+            (Wish::GoOn, Work::Scan) => (
+                Wish::FinishUp,
+                Some("stopping: no new host is begun, those under way are finished; once more to stop at once"),
+            ),
+            (Wish::GoOn, Work::Steps) => {
+                (Wish::FinishUp, Some("stopping when what is under way is done; once more to stop at once"))
+            }
+            (Wish::FinishUp, Work::Scan) => (Wish::EndNow, None),
+            (Wish::FinishUp, Work::Steps) | (Wish::EndNow, _) => return false,
+        };
+        let is_heard = wish.send(next).is_ok();
+        if let Some(sentence) = sentence.filter(|_| is_heard) {
+            // Nobody may read standard error, and the next signal must be heard all the same.
+            thread::spawn(move || eprintln!("{sentence}"));
         }
-        (Wish::FinishUp, Work::Scan) => (Wish::EndNow, None),
-        (Wish::FinishUp, Work::Steps) | (Wish::EndNow, _) => return false,
-    };
-    let is_heard = wish.send(next).is_ok();
-    if let Some(sentence) = sentence.filter(|_| is_heard) {
-        // Nobody may read standard error, and the next signal must be heard all the same.
-        thread::spawn(move || eprintln!("{sentence}"));
+        is_heard
     }
-    is_heard
 }
 
 #[cfg(unix)]

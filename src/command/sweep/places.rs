@@ -1,6 +1,6 @@
 //! Where a sweep writes: at no place that it also reads, and at none twice, however the paths are written.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::super::Failure;
@@ -15,7 +15,8 @@ const BESIDE_A_FILE: [&str; 1] = [".new"];
 pub(super) fn check(config: &Path, settings: &Settings) -> Result<(), Failure> {
     let lists = [&settings.scope_files, &settings.target_files, &settings.exclude_files, &settings.fingerprints];
     let read = lists.into_iter().flatten().chain(&settings.suppress).chain(&settings.customers).map(PathBuf::as_path);
-    let mut taken: HashSet<PathBuf> = read.chain([config]).map(place).collect();
+    // Each place with the file that it is kept for, where it is not that file's own.
+    let mut taken: HashMap<PathBuf, Option<&Path>> = read.chain([config]).map(|path| (place(path), None)).collect();
     let folders: Vec<PathBuf> =
         settings.fingerprints.iter().map(|path| place(path)).filter(|path| path.is_dir()).collect();
     let history = (&settings.history, BESIDE_A_HISTORY.as_slice());
@@ -30,18 +31,25 @@ pub(super) fn check(config: &Path, settings: &Settings) -> Result<(), Failure> {
             path.extension().is_some_and(|extension| extension == "toml")
                 && folders.iter().any(|folder| path.starts_with(folder))
         };
-        if own.iter().any(|path| taken.contains(path) || is_fingerprint(path)) {
+        let kept = |place: &Path, owner: &Path| {
+            let (place, owner) = (place.display(), owner.display());
+            let message = format!(
+                "`{place}` is where rdprint keeps what belongs to `{owner}`, and is named itself; give one of them another name"
+            );
+            Err(Failure::usage(message))
+        };
+        if let Some(owner) = own.iter().find_map(|path| *taken.get(path)?) {
+            return kept(path, owner);
+        }
+        if own.iter().any(|path| taken.contains_key(path) || is_fingerprint(path)) {
             let message = format!("`{name}` is to be written and is named a second time; give each file once");
             return Err(Failure::usage(message));
         }
-        if let Some(other) = beside.iter().find(|path| taken.contains(*path)) {
-            let message = format!(
-                "`{}` is named, and it is where rdprint keeps what belongs to `{name}`; give one of them another name",
-                other.display()
-            );
-            return Err(Failure::usage(message));
+        if let Some(other) = beside.iter().find(|path| taken.contains_key(*path)) {
+            return kept(other, path);
         }
-        taken.extend(own.into_iter().chain(beside));
+        taken.extend(own.into_iter().map(|place| (place, None)));
+        taken.extend(beside.into_iter().map(|place| (place, Some(path.as_path()))));
     }
     Ok(())
 }

@@ -182,7 +182,10 @@ fn a_program_that_takes_too_long_is_ended_with_all_that_it_started() {
     world.settings(&format!(
         "[alerts]\ncommand = [\"sh\", \"-c\", \"sleep 60 & echo $! > {id}; wait\"]\ntries = 1\ntimeout = \"1s\""
     ));
+    let begun = std::time::Instant::now();
     let ran = world.sweep(&[]);
+    // What goes on would hold standard error open until its own end.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(45), "what it started goes on");
     assert!(ran.code == Some(0) && ran.stderr.contains("`sh` did not end within 1s and was stopped"), "{ran:?}");
     let status = format!("/proc/{}/status", std::fs::read_to_string(id).unwrap().trim());
     let has_ended =

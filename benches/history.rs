@@ -58,6 +58,7 @@ fn main() {
             silenced: &[],
             alerts: &[],
             news: None,
+            announced: &[],
             misses: MISSES,
             coverage: "{}",
             ended: start,

@@ -1,12 +1,13 @@
 //! The configuration file: what a site wants every run to keep to. Flags override it, except that the scope is a
 //! ceiling, which flags can only narrow.
 
-use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use thiserror::Error;
+
+use crate::given;
 
 /// The file's keys; all are optional.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -44,7 +45,7 @@ impl Config {
     /// Reads a file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let name = path.display();
-        let text = fs::read_to_string(path)
+        let text = given::text(path)
             .map_err(|error| ConfigError(format!("configuration `{name}` cannot be read: {error}")))?;
         toml::from_str(&text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
@@ -56,6 +57,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn load(text: &str) -> Result<Config, String> {

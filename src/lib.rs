@@ -13,6 +13,7 @@ pub mod command;
 pub mod config;
 pub mod families;
 pub mod fingerprint;
+pub mod given;
 pub mod import;
 pub mod knowledge;
 pub mod observe;

@@ -45,6 +45,11 @@ impl Ways {
     }
 }
 
+/// Whether there is such a program.
+pub fn check_command(program: &str) -> Result<(), String> {
+    command::check(program)
+}
+
 /// Whether an address can be posted to.
 pub fn check_webhook(address: &str) -> Result<(), String> {
     webhook::check(address)

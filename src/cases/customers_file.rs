@@ -1,7 +1,9 @@
 //! Reading `customers.csv`.
 
+use std::cell::Cell;
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
+use std::rc::Rc;
 
 use csv::{ByteRecord, ReaderBuilder};
 use jiff::Timestamp;
@@ -11,6 +13,7 @@ use thiserror::Error;
 
 use super::customers::{Builder, Customers};
 use super::prefix::{Prefix, Validity};
+use crate::given::LONGEST_LINE;
 use crate::observe::nearest;
 use crate::visible::{is_hidden, visible};
 
@@ -91,8 +94,10 @@ impl Customers {
         let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start);
         let header = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let delimiter = if header.contains(&b';') && !header.contains(&b',') { b';' } else { b',' };
+        let room = Rc::new(Cell::new(LONGEST_LINE));
+        let source = OneRow { source: text.chain(source), room: room.clone() };
         let mut reader =
-            ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text.chain(source));
+            ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(source);
         let mut row = ByteRecord::new();
         let read = reader.read_byte_record(&mut row).map_err(|error| CustomersError::one(file, 1, &error))?;
         let nothing = "there is no header; the first line names the columns: prefix,customer_id,contact,language,notes";
@@ -103,11 +108,13 @@ impl Customers {
         let columns = row.len();
         let (mut builder, mut errors) = (Builder::new(), CustomersError::new(file));
         loop {
+            room.set(LONGEST_LINE);
+            let begin = reader.position().line();
             match reader.read_byte_record(&mut row) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
-                    errors.add(reader.position().line(), &error);
+                    errors.add(begin, &error);
                     break;
                 }
             }
@@ -130,6 +137,26 @@ impl Customers {
             errors.add(second.into(), &cause);
         }
         if errors.complaints.is_empty() { Ok(customers) } else { Err(errors) }
+    }
+}
+
+/// A source of rows. One that does not end is an error before it takes all memory.
+struct OneRow<R> {
+    source: R,
+    /// How much may still be read for the present row.
+    room: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Read for OneRow<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = buffer.len().min(self.room.get());
+        let Some(part) = buffer.get_mut(..length).filter(|part| !part.is_empty()) else {
+            let cause = format!("the row is longer than {} KiB; is a quotation mark not closed?", LONGEST_LINE >> 10);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, cause));
+        };
+        let read = self.source.read(part)?;
+        self.room.set(self.room.get() - read);
+        Ok(read)
     }
 }
 

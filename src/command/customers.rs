@@ -8,13 +8,14 @@ use jiff::Timestamp;
 
 use super::Failure;
 use crate::cases::Customers;
+use crate::given;
 use crate::observe::nearest;
-use crate::silence::{NamedCustomer, Silence};
+use crate::silence::{Mention, Silence};
 use crate::visible::visible;
 
 /// Opens the file; whether it is right is another question.
 pub(super) fn open(path: &Path) -> Result<File, Failure> {
-    File::open(path).map_err(|error| Failure::usage(format!("`{}` cannot be read: {error}", path.display())))
+    given::open(path).map_err(|error| Failure::usage(format!("`{}` cannot be read: {error}", path.display())))
 }
 
 /// Reads the file whole. A rule for a customer that is not in it would silence nothing, and nobody would notice.
@@ -31,7 +32,7 @@ pub(super) fn read(path: &Path, silence: &Silence) -> Result<Customers, Failure>
     }
 }
 
-fn complaint(NamedCustomer { id, place }: &NamedCustomer, file: &str, customers: &Customers) -> String {
+fn complaint(Mention { id, place }: &Mention, file: &str, customers: &Customers) -> String {
     let other_case = customers.ids().find(|known| known.eq_ignore_ascii_case(id));
     let hint = match other_case.or_else(|| nearest(id, customers.ids())) {
         Some(near) => format!("did you mean `{}`?", visible(near)),

@@ -16,6 +16,7 @@ use crate::families::{
     Family, Findings, OwnImages, Population, Proposal, Seen, Settings, Verdict, WindowCount, propose,
 };
 use crate::fingerprint::FingerprintSet;
+use crate::given;
 use crate::import::{self, Flow, Format, Item};
 use crate::output::{self, CellText, cut, format_of, open_file, write_families};
 use crate::store::{Store, Which};
@@ -147,7 +148,7 @@ fn is_news(family: &Family) -> bool {
 
 fn read_own_images(path: &Path) -> Result<OwnImages, Failure> {
     let name = path.display();
-    let text = fs::read_to_string(path).map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
+    let text = given::text(path).map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
     OwnImages::parse(&text).map_err(|error| Failure::usage(format!("`{name}`: {error}")))
 }
 

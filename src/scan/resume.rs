@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::coverage::Coverage;
 use super::handout::{Shard, Targets};
+use crate::given;
 
 /// Raised when the file's contents change their meaning.
 const FORMAT: u32 = 1;
@@ -75,7 +76,7 @@ pub enum ResumeError {
 impl ResumeFile {
     /// Reads one.
     pub fn load(path: &Path) -> Result<Self, ResumeError> {
-        let text = fs::read_to_string(path).map_err(|error| ResumeError::Io(path.to_owned(), error))?;
+        let text = given::text(path).map_err(|error| ResumeError::Io(path.to_owned(), error))?;
         let wrong = |cause: String| ResumeError::Contents(path.to_owned(), cause);
         let file: Self = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         if file.format == FORMAT {

@@ -3,20 +3,24 @@
 //! A rule holds findings back from alerts and letters; they are recorded and counted all the same. Every condition that a
 //! rule names must hold.
 
+mod file;
+
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
-use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use toml::Spanned;
 
 use crate::change::Look;
 use crate::fingerprint::FingerprintSet;
 use crate::observe::nearest;
-use crate::target::{Range, parse_any};
+use crate::target::Range;
 use crate::visible::visible;
+
+pub use file::suggest;
 
 /// How long before its end a rule is announced.
 const NOTICE_DAYS: i64 = 7;
@@ -45,18 +49,18 @@ pub struct Rule {
     pub author: String,
     /// The last day on which it holds, UTC.
     pub expires: Date,
-    fingerprint: Option<String>,
-    family: Option<String>,
+    fingerprint: Option<Mention>,
+    family: Option<Mention>,
     name: Option<String>,
     key: Option<String>,
     prefix: Option<Range>,
-    customer: Option<NamedCustomer>,
+    customer: Option<Mention>,
 }
 
-/// A customer that a rule names.
+/// What a rule names: a customer, a fingerprint or a family.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedCustomer {
-    /// The customer, exactly as in the customers file.
+pub struct Mention {
+    /// Its id; of a customer exactly as in the customers file.
     pub id: String,
     /// Where it is named: `suppress.toml:13`.
     pub place: String,
@@ -71,90 +75,7 @@ pub struct Subject<'a> {
     customer: Option<&'a str>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    suppress: Vec<Spanned<Row>>,
-    #[serde(default)]
-    own_images: Vec<Spanned<Row>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Row {
-    reason: String,
-    author: String,
-    expires: Spanned<String>,
-    fingerprint: Option<String>,
-    family: Option<String>,
-    name: Option<String>,
-    key: Option<String>,
-    prefix: Option<Spanned<String>>,
-    customer: Option<Spanned<String>>,
-}
-
 impl Silence {
-    /// Reads the text of a file; `file` is its name in complaints.
-    pub fn parse(file: &str, text: &str) -> Result<Self, SilenceError> {
-        let at = |offset: usize| text.get(..offset).unwrap_or_default().matches('\n').count() + 1;
-        let wrong = |offset: usize, cause: String| SilenceError(format!("{file}:{}: {cause}", at(offset)));
-        let read: File = toml::from_str(text)
-            .map_err(|error| wrong(error.span().map_or(0, |span| span.start), suggest(error.message())))?;
-        let rows = read.suppress.into_iter().map(|row| (row, false));
-        let rows = rows.chain(read.own_images.into_iter().map(|row| (row, true)));
-        let mut rules = Vec::new();
-        for (row, is_own_image) in rows {
-            let offset = row.span().start;
-            let Row { reason, author, expires, fingerprint, family, name, key, prefix, customer } = row.into_inner();
-            let table = if is_own_image { "own_images" } else { "suppress" };
-            for (what, said) in [("reason", &reason), ("author", &author)] {
-                if said.trim().is_empty() {
-                    return Err(wrong(
-                        offset,
-                        format!("`{what}` of [[{table}]] is empty; say it for whoever comes after you"),
-                    ));
-                }
-            }
-            let day = expires.get_ref().parse::<Date>().map_err(|_| {
-                let said = visible(expires.get_ref()).into_owned();
-                wrong(expires.span().start, format!("`expires` is no day: `{said}`; write it like 2027-03-31"))
-            })?;
-            let prefix = prefix
-                .map(|prefix| {
-                    parse_any(prefix.get_ref()).map_err(|error| wrong(prefix.span().start, error.to_string()))
-                })
-                .transpose()?;
-            let customer = customer.map(|customer| {
-                let place = format!("{file}:{}", at(customer.span().start));
-                NamedCustomer { id: customer.into_inner(), place }
-            });
-            let names_place = prefix.is_some() || customer.is_some();
-            if !names_place && [&fingerprint, &family, &name, &key].into_iter().all(Option::is_none) {
-                let message = format!(
-                    "[[{table}]] names nothing; add `fingerprint`, `family`, `name`, `key`, `prefix` or `customer`, since a \
-                     rule without any would silence everything"
-                );
-                return Err(wrong(offset, message));
-            }
-            let place = format!("{file}:{}", at(offset));
-            rules.push(Rule {
-                place,
-                is_own_image,
-                reason,
-                author,
-                expires: day,
-                fingerprint,
-                family,
-                name,
-                key,
-                prefix,
-                customer,
-            });
-        }
-        Ok(Self { rules })
-    }
-
     /// The rule that holds a finding back today, if one does.
     #[must_use]
     pub fn rule(&self, subject: &Subject<'_>, now: Timestamp) -> Option<&Rule> {
@@ -163,23 +84,88 @@ impl Silence {
 
     /// The first customer that a rule names, if any does: then it must be known whose an address is.
     #[must_use]
-    pub fn first_customer(&self) -> Option<&NamedCustomer> {
+    pub fn first_customer(&self) -> Option<&Mention> {
         self.rules.iter().find_map(|rule| rule.customer.as_ref())
     }
 
     /// The customers of the rules that still hold.
-    pub fn customers(&self, now: Timestamp) -> impl Iterator<Item = &NamedCustomer> {
+    pub fn customers(&self, now: Timestamp) -> impl Iterator<Item = &Mention> {
         self.rules.iter().filter(move |rule| !rule.has_expired(now)).filter_map(|rule| rule.customer.as_ref())
     }
 
-    /// Rules that began to be about to end, or ended, after `since`: what is to be announced now.
-    pub fn ending(&self, since: Timestamp, now: Timestamp) -> impl Iterator<Item = &Rule> {
+    /// Whether there is everything that the rules that still hold name. A fingerprint or family that is unknown would silence
+    /// nothing, and nobody would notice.
+    pub fn check(&self, set: &FingerprintSet, now: Timestamp) -> Result<(), SilenceError> {
+        for rule in self.rules.iter().filter(|rule| !rule.has_expired(now)) {
+            let ids = || set.iter().map(|fingerprint| fingerprint.id.as_str());
+            let names = || set.iter().map(|fingerprint| fingerprint.name.as_str());
+            let Rule { fingerprint, family, .. } = rule;
+            if let Some(named) = fingerprint.as_ref().filter(|named| !ids().any(|id| named.is(id))) {
+                let by = set.iter().find(|by| by.overrides.as_deref().is_some_and(|id| named.is(id)));
+                return Err(named.unknown("fingerprint", by.map(|by| by.id.as_str()).or(nearest(&named.id, ids()))));
+            }
+            if let Some(named) = family.as_ref().filter(|named| !names().any(|name| named.is(name))) {
+                return Err(named.unknown("family", nearest(&named.id, names())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Rules that have ended, or are about to.
+    pub fn ending(&self, now: Timestamp) -> impl Iterator<Item = Ending<'_>> {
         let notice = Span::new().hours(24 * NOTICE_DAYS);
-        self.rules.iter().filter(move |rule| {
+        self.rules.iter().filter_map(move |rule| {
             let end = rule.end();
-            let first = end.checked_sub(notice).unwrap_or(end);
-            [first, end].into_iter().any(|moment| since < moment && moment <= now)
+            let is_near = end.checked_sub(notice).unwrap_or(end) <= now;
+            is_near.then(|| Ending { rule, is_over: rule.has_expired(now) })
         })
+    }
+}
+
+/// A rule that has ended or is about to.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// Whether it holds no more.
+    pub is_over: bool,
+}
+
+impl Ending<'_> {
+    /// The same for what was announced once, wherever in the file the rule stands, and of no other announcement.
+    #[must_use]
+    pub fn mark(&self) -> String {
+        let Rule { is_own_image, reason, author, expires, fingerprint, family, name, key, prefix, customer, .. } =
+            self.rule;
+        let [fingerprint, family, customer] =
+            [fingerprint, family, customer].map(|mention| mention.as_ref().map(|mention| &mention.id));
+        let named = (fingerprint, family, name, key, prefix, customer);
+        let whole = format!("{:?}", (self.is_over, is_own_image, reason, author, expires.to_string(), named));
+        data_encoding::HEXLOWER.encode(&Sha256::digest(whole))
+    }
+}
+
+/// `suppress.toml:1: "a lab" (ops) ends on 2027-03-31`
+impl fmt::Display for Ending<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rule { place, reason, author, expires, .. } = self.rule;
+        let verb = if self.is_over { "ended" } else { "ends" };
+        write!(out, "{place}: \"{reason}\" ({author}) {verb} on {expires}")
+    }
+}
+
+impl Mention {
+    fn is(&self, known: &str) -> bool {
+        known.eq_ignore_ascii_case(&self.id)
+    }
+
+    fn unknown(&self, what: &str, near: Option<&str>) -> SilenceError {
+        let Self { id, place } = self;
+        let hint = near.map_or_else(
+            || "`rdprint fingerprints list` lists them".to_owned(),
+            |near| format!("did you mean `{}`?", visible(near)),
+        );
+        SilenceError(format!("{place}: there is no {what} `{}`; {hint}", visible(id)))
     }
 }
 
@@ -195,17 +181,17 @@ impl Rule {
     pub fn fits(&self, subject: &Subject<'_>) -> bool {
         let Subject { endpoint, look, family, customer } = *subject;
         let id = look.verdict.as_ref().map(|verdict| verdict.fingerprint_id.as_str());
-        let holds = |wanted: &Option<String>, found: Option<&str>| {
-            wanted.as_ref().is_none_or(|wanted| found.is_some_and(|found| found.eq_ignore_ascii_case(wanted)))
+        let holds = |wanted: Option<&String>, found: Option<&str>| {
+            wanted.is_none_or(|wanted| found.is_some_and(|found| found.eq_ignore_ascii_case(wanted)))
         };
         let key = look.shown.certificate.as_ref();
         let is_key = |wanted: &String| {
             let hashes = key.map(|certificate| [certificate.key.as_deref(), Some(certificate.sha256.as_str())]);
             hashes.into_iter().flatten().flatten().any(|hash| hash.eq_ignore_ascii_case(wanted))
         };
-        holds(&self.fingerprint, id)
-            && holds(&self.family, family)
-            && holds(&self.name, look.shown.name.as_deref())
+        holds(self.fingerprint.as_ref().map(|named| &named.id), id)
+            && holds(self.family.as_ref().map(|named| &named.id), family)
+            && holds(self.name.as_ref(), look.shown.name.as_deref())
             && self.key.as_ref().is_none_or(is_key)
             && self.prefix.is_none_or(|prefix| contains(prefix, endpoint.ip()))
             // Two customers may differ in case alone, so theirs is not ignored.
@@ -235,15 +221,6 @@ fn contains(range: Range, address: IpAddr) -> bool {
         (Range::V6(first, last), IpAddr::V6(address)) => (first..=last).contains(&u128::from(address)),
         _ => false,
     }
-}
-
-/// Adds to TOML's complaint about a key which one is meant, if one is near.
-#[must_use]
-pub fn suggest(message: &str) -> String {
-    let message = message.replace('\n', " ");
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let near = quoted.next().filter(|_| message.starts_with("unknown field")).and_then(|key| nearest(key, quoted));
-    near.map_or_else(|| message.clone(), |near| format!("{message}; did you mean `{near}`?"))
 }
 
 #[cfg(test)]

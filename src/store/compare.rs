@@ -21,6 +21,8 @@ pub struct Conclusion<'a> {
     pub alerts: &'a [(String, String, String)],
     /// The news that are owed to whoever started the sweep, if there are any.
     pub news: Option<&'a str>,
+    /// Marks of the ends of rules that the news announce.
+    pub announced: &'a [String],
     /// After how many misses an endpoint was taken to be gone.
     pub misses: u32,
     /// The scanner's word for what was covered.
@@ -78,7 +80,7 @@ impl Store {
     pub fn conclude(&mut self, sweep: i64, conclusion: &Conclusion<'_>) -> Result<(), StoreError> {
         let previous = self.complete_before(sweep)?.map(|previous| previous.id);
         let path = self.path.clone();
-        let Conclusion { comparison, silenced, alerts, news, misses: limit, coverage, ended } = conclusion;
+        let Conclusion { comparison, silenced, alerts, news, announced, misses: limit, coverage, ended } = conclusion;
         let mut conclude = || {
             let transaction = self.connection.transaction()?;
             for (id, Standing { presence, misses, .. }) in &comparison.standings {
@@ -109,6 +111,10 @@ impl Store {
                     body,
                     nanoseconds(*ended)
                 ])?;
+            }
+            for mark in *announced {
+                let sql = "INSERT INTO announced (mark) VALUES (?1) ON CONFLICT DO NOTHING";
+                transaction.prepare_cached(sql)?.execute([mark])?;
             }
             transaction.execute(
                 "UPDATE sweep SET state = 'complete', cursor = NULL, coverage = ?2, ended = ?3, previous = ?4, misses = ?5,

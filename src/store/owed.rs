@@ -1,6 +1,8 @@
 //! What complete sweeps still owe: their news told, and what they saw exported. A sweep's end is written together with what
 //! it owes, and each debt is struck out when it was paid, so a kill in between costs at most that it is paid twice.
 
+use std::collections::HashSet;
+
 use rusqlite::OptionalExtension as _;
 
 use super::{Store, StoreError};
@@ -16,6 +18,11 @@ impl Store {
     pub fn told(&mut self, sweep: i64) -> Result<(), StoreError> {
         let sql = "UPDATE sweep SET news = NULL WHERE id = ?1";
         self.connection.execute(sql, [sweep]).map(drop).map_err(self.wrong())
+    }
+
+    /// Marks of the ends of rules that were announced.
+    pub fn announced(&self) -> Result<HashSet<String>, StoreError> {
+        Ok(self.rows("SELECT mark FROM announced", (), |row| row.get(0))?.into_iter().collect())
     }
 
     /// The last complete sweep, if it was not exported yet. Those before it have nothing to export any more.

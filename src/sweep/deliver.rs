@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,16 +15,21 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// For how long one run waits for the next try; what must wait longer is left to later runs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Tries to deliver what is due, `rounds` times, with waits that double. Returns how many alerts are still owed, and the
-/// last failure.
+/// How often a sleeper looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Tries to deliver what is due, `rounds` times, with waits that double; after `limit` no delivery is begun any more, but the
+/// one under way may end, so that no receiver is too slow for ever. Returns how many alerts are still owed, and why, as far as that is news.
 pub fn deliver(
     store: &Shared,
     ways: &Ways,
     rounds: u32,
+    limit: Duration,
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<(u64, Option<String>), StoreError> {
     let lock = || store.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut failure = None;
+    let end = Instant::now() + limit;
+    let (mut failure, mut is_late) = (None, false);
     for round in 0..rounds {
         let due = lock().due(Timestamp::now())?;
         let (mut down, mut wait) = (HashSet::new(), Duration::ZERO);
@@ -32,6 +37,10 @@ pub fn deliver(
             // One that fails speaks for all on its way; they are tried in the next round.
             if is_stopped() || down.contains(&alert.channel) {
                 continue;
+            }
+            if Instant::now() >= end {
+                is_late = true;
+                break;
             }
             let channel: Result<Channel, _> = alert.channel.parse();
             let sent = channel
@@ -48,13 +57,21 @@ pub fn deliver(
             });
             lock().tried(&alert, now, result)?;
         }
-        if down.is_empty() {
+        if down.is_empty() || is_late || is_stopped() {
             break;
         }
-        if round + 1 < rounds && wait <= PATIENCE && !is_stopped() {
-            std::thread::sleep(wait);
+        let again = Instant::now() + wait;
+        if round + 1 < rounds && wait <= PATIENCE && again < end {
+            while Instant::now() < again && !is_stopped() {
+                std::thread::sleep(LOOK);
+            }
         }
     }
     let left = lock().undelivered()?;
-    Ok((left, failure.filter(|_| left > 0)))
+    let why = match (failure, is_late) {
+        (failure, false) => failure,
+        (None, true) => Some("`max_duration` of [alerts] is over".to_owned()),
+        (Some(failure), true) => Some(format!("`max_duration` of [alerts] is over; {failure}")),
+    };
+    Ok((left, why.filter(|_| left > 0)))
 }

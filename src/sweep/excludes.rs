@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::scan::Excludes;
 use crate::target::Addresses;
@@ -12,6 +12,9 @@ use crate::target::Addresses;
 /// How often the files are read. An address that was added holds with the next reading; one that was taken away with the
 /// one after, since a file that is just being written is short for a moment.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// A reading that takes longer says nothing: the file may lie on a disk that hangs.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Reads all excludes; an error is a sentence that names the file.
 pub type Read = Arc<dyn Fn() -> Result<Addresses, String> + Send + Sync>;
@@ -43,7 +46,7 @@ impl Readings {
 }
 
 /// Reads the excludes from now on, as long as somebody listens; `tell` is given a sentence when they become unreadable,
-/// and when they are mended.
+/// and when they are mended. A reading that hangs holds up a thread of the runtime, which whoever ends that must not wait for.
 pub fn watch(first: Addresses, read: Read, tell: impl Fn(&str) + Send + 'static) -> watch::Receiver<Excludes> {
     let (sender, receiver) = watch::channel(Excludes::Known(first.clone()));
     let mut readings = Readings { last: first, is_unknown: false };
@@ -54,7 +57,15 @@ pub fn watch(first: Addresses, read: Read, tell: impl Fn(&str) + Send + 'static)
             tick.tick().await;
             let read = read.clone();
             // A long list takes a while, and probes must not wait for it.
-            let Ok(found) = tokio::task::spawn_blocking(move || read()).await else { continue };
+            let mut reading = tokio::task::spawn_blocking(move || read());
+            let found = match timeout(PATIENCE, &mut reading).await {
+                Ok(Ok(found)) => found,
+                Ok(Err(error)) => Err(format!("reading the excludes ended abnormally, which is a defect: {error}")),
+                Err(_) => Err(format!(
+                    "reading the excludes takes longer than {} seconds; does their disk answer?",
+                    PATIENCE.as_secs()
+                )),
+            };
             let (excludes, news) = readings.take(found);
             if let Some(news) = news {
                 tell(&news);
@@ -64,6 +75,10 @@ pub fn watch(first: Addresses, read: Read, tell: impl Fn(&str) + Send + 'static)
                 *known = excludes;
                 is_other
             });
+            if !reading.is_finished() {
+                // One thread may hang, but not one more each second. What it says so late is read anew.
+                let _late = reading.await;
+            }
         }
     });
     receiver
@@ -71,6 +86,8 @@ pub fn watch(first: Addresses, read: Read, tell: impl Fn(&str) + Send + 'static)
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, mpsc};
+
     use super::*;
     use crate::target::parse_any;
 
@@ -94,5 +111,24 @@ mod tests {
         assert_eq!(after(Err("x.txt:3: nonsense")), (Excludes::Unknown, None), "told once");
         let (excludes, news) = after(Ok(&ab));
         assert_eq!((excludes, news.is_some()), (Excludes::Known(ab), true));
+    }
+
+    #[tokio::test]
+    async fn a_reading_that_hangs_is_no_reading() {
+        let (go_on, waits) = mpsc::channel::<()>();
+        let (waits, told) = (Mutex::new(waits), Arc::new(Mutex::new(Vec::new())));
+        let (ours, first) = (told.clone(), set(&["10.0.0.1"]));
+        let holds = first.clone();
+        let read: Read = Arc::new(move || {
+            // Ends at once where nobody holds the other end any more.
+            let _held_up = waits.lock().unwrap().recv();
+            Ok(holds.clone())
+        });
+        let mut known = watch(first.clone(), read, move |news| ours.lock().unwrap().push(news.to_owned()));
+        known.wait_for(|excludes| *excludes == Excludes::Unknown).await.unwrap();
+        assert!(told.lock().unwrap()[0].contains("takes longer than 3 seconds"), "{told:?}");
+        drop(go_on);
+        known.wait_for(|excludes| *excludes == Excludes::Known(first.clone())).await.unwrap();
+        assert_eq!(told.lock().unwrap().len(), 2, "{told:?}");
     }
 }

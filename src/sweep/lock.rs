@@ -35,7 +35,9 @@ pub enum LockError {
 impl Lock {
     /// Takes the lock of a history. The file stays when it is released; only the lock counts.
     pub fn take(history: &Path, work: &str) -> Result<Self, LockError> {
-        let mut path = history.as_os_str().to_owned();
+        // Of a history that is reached by several names there is one lock.
+        let history = history.canonicalize().unwrap_or_else(|_| history.to_owned());
+        let mut path = history.into_os_string();
         path.push(".lock");
         let path = PathBuf::from(path);
         let wrong = |error| LockError::Io(path.clone(), error);

@@ -128,7 +128,8 @@ impl News {
 }
 
 impl<'a> Alert<'a> {
-    /// The alert of a change, with its JSON. The identifier is a function of history, sweep and endpoint.
+    /// The alert of a change, with its JSON. The identifier is a function of history, sweep, its end and endpoint: after a
+    /// restore from a backup there may be another sweep of the same number, whose alerts are others.
     #[must_use]
     pub fn body(
         history: &str,
@@ -138,7 +139,7 @@ impl<'a> Alert<'a> {
         set: &FingerprintSet,
     ) -> (String, String) {
         use sha2::{Digest as _, Sha256};
-        let whole = Sha256::digest(format!("{history}\n{sweep}\n{}", change.endpoint));
+        let whole = Sha256::digest(format!("{history}\n{sweep}\n{}\n{}", time.as_nanosecond(), change.endpoint));
         let alert_id: String = data_encoding::HEXLOWER.encode(&whole).chars().take(32).collect();
         let wording =
             finding(change).and_then(|look| Some(set.get(&look.verdict.as_ref()?.fingerprint_id)?.fair_wording()));

@@ -1,6 +1,5 @@
 //! `sweep.toml`: what a site's sweeps are, with every default filled in.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use thiserror::Error;
 
 use super::window::Window;
 use crate::fingerprint::Class;
+use crate::given;
 use crate::scan::Limits;
 use crate::silence::suggest;
 
@@ -137,11 +137,17 @@ pub struct AlertSettings {
     pub webhook: Option<String>,
     /// How long either may take.
     pub timeout: Time,
+    /// How long all deliveries of one run may take; what is left then goes out with the next run.
+    pub max_duration: Time,
     /// How often one run tries to deliver an alert; what is left is tried again by later runs.
+    #[serde(deserialize_with = "tries")]
     pub tries: NonZeroU32,
 }
 
-/// A time like `3s`, `500ms`, `1h30m` or `7d`.
+/// Ten years: nobody waits longer, and no clock reckons with much more.
+const LONGEST_TIME: Duration = Duration::from_secs(3653 * 86_400);
+
+/// A time like `3s`, `500ms`, `1h30m` or `7d`, of ten years at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Time(pub Duration);
 
@@ -180,7 +186,8 @@ impl Default for LimitSettings {
 impl Default for AlertSettings {
     fn default() -> Self {
         let tries = two().saturating_add(2);
-        Self { command: Vec::new(), webhook: None, timeout: Time(Duration::from_secs(30)), tries }
+        let (timeout, max_duration) = (Time(Duration::from_secs(30)), Time(Duration::from_secs(300)));
+        Self { command: Vec::new(), webhook: None, timeout, max_duration, tries }
     }
 }
 
@@ -188,8 +195,8 @@ impl Settings {
     /// Reads a file. Paths in it begin at the file's own folder.
     pub fn load(path: &Path) -> Result<Self, SettingsError> {
         let name = path.display();
-        let text = fs::read_to_string(path)
-            .map_err(|error| SettingsError(format!("settings `{name}` cannot be read: {error}")))?;
+        let text =
+            given::text(path).map_err(|error| SettingsError(format!("settings `{name}` cannot be read: {error}")))?;
         let mut settings: Self = toml::from_str(&text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
             let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
@@ -246,18 +253,38 @@ impl Settings {
     }
 }
 
+/// More tries would only hold up the next sweep.
+const MOST_TRIES: u32 = 20;
+
+fn tries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU32, D::Error> {
+    let tries = u32::deserialize(deserializer)?;
+    let possible = NonZeroU32::new(tries).filter(|_| tries <= MOST_TRIES);
+    possible.ok_or_else(|| {
+        D::Error::custom(format!(
+            "`tries` is 1 to {MOST_TRIES}; later runs try again what is left, however often it takes"
+        ))
+    })
+}
+
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let days =
-            text.strip_suffix('d').and_then(|days| days.parse::<u64>().ok()).and_then(|days| days.checked_mul(86_400));
-        let duration = days
+            text.strip_suffix('d').filter(|days| !days.is_empty() && days.bytes().all(|byte| byte.is_ascii_digit()));
+        let seconds =
+            days.map(|days| days.parse().ok().and_then(|days: u64| days.checked_mul(86_400)).unwrap_or(u64::MAX));
+        let duration = seconds
             .map(Duration::from_secs)
             .or_else(|| Duration::try_from(text.parse::<SignedDuration>().ok()?).ok())
             .filter(|duration| !duration.is_zero());
-        duration.map(Self).ok_or_else(|| {
-            D::Error::custom(format!("`{}` is no time; write it like 3s, 500ms, 1h30m or 7d", text.escape_debug()))
-        })
+        let wrong = |what: &str| {
+            D::Error::custom(format!("`{}` is {what}; write it like 3s, 500ms, 1h30m or 7d", text.escape_debug()))
+        };
+        match duration {
+            None => Err(wrong("no time")),
+            Some(duration) if duration > LONGEST_TIME => Err(wrong("longer than ten years")),
+            Some(duration) => Ok(Self(duration)),
+        }
     }
 }
 

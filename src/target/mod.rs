@@ -8,7 +8,7 @@ mod ranges;
 mod scope;
 
 pub use endpoints::{Endpoints, TooMany};
-pub use notation::{Target, TargetError, parse, parse_any, parse_target};
+pub use notation::{Target, TargetError, parse, parse_any, parse_exact, parse_target};
 pub use order::Order;
 pub use ports::{PortError, parse_ports};
 pub use ranges::{Addresses, Range};

@@ -30,6 +30,18 @@ pub enum TargetError {
     /// Its prefix length is not possible for its family.
     #[error("target `{0}` has an impossible prefix length; IPv4 takes /0 to /32, IPv6 /0 to /128")]
     PrefixLength(String),
+    /// It may mean a network or one address in it.
+    #[error(
+        "`{text}` has bits set beyond its length; write {network} for the network, or {address} for the one address"
+    )]
+    HostBits {
+        /// As written.
+        text: String,
+        /// What the network would be.
+        network: IpNet,
+        /// What the address would be.
+        address: IpAddr,
+    },
     /// Its ends are of two families or in the wrong order.
     #[error("range `{0}` must run from a lower to a higher address of the same family")]
     Backwards(String),
@@ -96,7 +108,8 @@ pub fn parse_any(text: &str) -> Result<Range, TargetError> {
     if let Some((address, _length)) = text.split_once('/') {
         let address: IpAddr = address.parse().map_err(|_| notation())?;
         let net: IpNet = text.parse().map_err(|_| TargetError::PrefixLength(text.to_owned()))?;
-        // A prefix of IPv4-mapped addresses keeps its family: only /96 and longer would be IPv4 in whole.
+        // A prefix of IPv4-mapped addresses of /96 and longer is IPv4 in whole, and becomes that; a shorter one keeps its
+        // family.
         debug_assert_eq!(net.addr(), address);
         Range::between(net.network(), net.broadcast()).ok_or_else(notation)
     } else if let Some((first, last)) = text.split_once('-') {
@@ -105,6 +118,18 @@ pub fn parse_any(text: &str) -> Result<Range, TargetError> {
         Range::between(first, last).ok_or_else(|| TargetError::Backwards(text.to_owned()))
     } else {
         text.parse().map(Range::single).map_err(|_| notation())
+    }
+}
+
+/// As [`parse_any`], but what follows a prefix' length must be zero: who writes a network by one of its addresses may mean
+/// either.
+pub fn parse_exact(text: &str) -> Result<Range, TargetError> {
+    let range = parse_any(text)?;
+    match text.trim().parse::<IpNet>() {
+        Ok(net) if net.trunc() != net => {
+            Err(TargetError::HostBits { text: text.trim().to_owned(), network: net.trunc(), address: net.addr() })
+        }
+        _ => Ok(range),
     }
 }
 
@@ -137,6 +162,7 @@ mod tests {
         assert_eq!(parse("::1-::3"), Ok(Range::V6(1, 3)));
         assert_eq!(parse("::/108").map(Range::count), Ok(1 << 20));
         assert_eq!(parse("::ffff:127.0.0.8"), v4([127, 0, 0, 8], [127, 0, 0, 8]));
+        assert_eq!(parse("::ffff:127.9.0.0/120"), v4([127, 9, 0, 0], [127, 9, 0, 255]));
     }
 
     #[test]
@@ -151,6 +177,17 @@ mod tests {
         assert!(matches!(parse_target("127.0.0.0/30"), Ok(Target::Range(_))));
         assert!(matches!(parse_target("127.0.0.1:0"), Err(TargetError::WithPort(_))));
         assert!(matches!(parse_target("127.0.0.1:70000"), Err(TargetError::Notation(_))));
+    }
+
+    #[test]
+    fn an_exact_prefix_has_no_bits_of_a_host() {
+        let said = parse_exact("127.0.1.77/24").unwrap_err().to_string();
+        let expected =
+            "`127.0.1.77/24` has bits set beyond its length; write 127.0.1.0/24 for the network, or 127.0.1.77 for";
+        assert!(said.starts_with(expected), "{said}");
+        for text in ["127.0.1.0/24", "127.0.1.77", "127.0.1.77/32", "127.0.1.7-9", "::ffff:127.9.0.0/120"] {
+            assert_eq!(parse_exact(text), parse_any(text), "{text}");
+        }
     }
 
     #[test]

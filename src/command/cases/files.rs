@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::super::{Exit, Failure, stdout};
 use crate::cases::Templates;
+use crate::given;
 use crate::sweep::file::{create_new, replace};
 
 /// Who may read what is written.
@@ -63,7 +64,7 @@ pub(super) fn load_templates(folder: Option<&Path>) -> Result<Templates, Failure
             let path = entry.map_err(unreadable)?.path();
             let is_template = path.extension().is_some_and(|extension| extension == "txt" || extension == "html");
             let Some(file) = path.file_name().and_then(|name| name.to_str()).filter(|_| is_template) else { continue };
-            let text = fs::read_to_string(&path)
+            let text = given::text(&path)
                 .map_err(|error| Failure::usage(format!("template `{}` cannot be read: {error}", path.display())))?;
             own.insert(file.to_owned(), text);
         }

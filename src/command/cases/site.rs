@@ -49,7 +49,7 @@ impl Site {
             .collect();
         let set = fingerprints::load(&own)?;
         let suppress = flags.suppress.as_ref().or(configured.and_then(|settings| settings.suppress.as_ref()));
-        let silence = suppress.map_or(Ok(Silence::default()), |path| silence(path))?;
+        let silence = suppress.map_or(Ok(Silence::default()), |path| silence(path, &set))?;
         let history = flags.history.as_ref().or(configured.map(|settings| &settings.history));
         let history = history.map_or(Path::new("history.db"), PathBuf::as_path);
         let store = Store::open_existing(history).map_err(Failure::usage)?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::command::Failure;
 use crate::fingerprint::{FingerprintError, FingerprintSet, SourceFile};
+use crate::given;
 use crate::visible::visible;
 
 /// The embedded set together with the files, and every `.toml` below the folders, that are named. Their examples are
@@ -47,7 +48,7 @@ pub(super) fn read_all(paths: &[PathBuf]) -> (Vec<SourceFile>, Vec<FingerprintEr
             complain(error);
         }
         for path in found {
-            match fs::read_to_string(&path) {
+            match given::text(&path) {
                 Ok(text) => files.push(SourceFile { name: path.display().to_string(), text }),
                 Err(error) => complain((path, error.to_string())),
             }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::{Exit, Failure, fields, fingerprints, outputs, signals, stdout};
+use super::signals::{Signals, Work};
+use super::{Exit, Failure, fields, fingerprints, outputs, stdout};
 use crate::config::Config;
 use crate::fingerprint::FingerprintSet;
 use crate::scan::{self, Checkpoints, Coverage, FileRecorder, Identity, Limits, Outcome, Plan, Recorder, ResumeFile};
@@ -90,19 +91,16 @@ fn carry_out(
         .enable_all()
         .build()
         .map_err(|error| Failure::usage(format!("the runtime cannot be started: {error}")))?;
+    let signals = Signals::listen()?;
     let mut progress = Progress::new(plan.targets.positions(), flags.status);
-    let (caught, outcome) = runtime.block_on(async {
-        let (caught, wish) =
-            signals::listen().map_err(|error| Failure::usage(format!("signals cannot be listened for: {error}")))?;
-        let mut show = |coverage: &Coverage| progress.show(coverage);
-        Ok((caught, scan::run(plan, set, recorder, wish, None, &mut show).await))
-    })?;
+    let mut show = |coverage: &Coverage| progress.show(coverage);
+    let outcome = runtime.block_on(scan::run(plan, set, recorder, signals.begin(Work::Scan), None, &mut show));
     progress.end();
     // Of several reasons the first of these counts.
     let fault = outcome.error.is_some().then_some(Exit::OwnFault);
     let found = flags.fail_on.filter(|class| outcome.coverage.has_supported(*class)).map(|_| Exit::Found);
     let late = outcome.ran_out_of_time.then_some(Exit::Incomplete);
-    Ok((fault.or(caught.exit()).or(found).or(late).unwrap_or(Exit::Done), outcome))
+    Ok((fault.or(signals.caught().exit()).or(found).or(late).unwrap_or(Exit::Done), outcome))
 }
 
 fn tell_the_way_on(outcome: &Outcome, first_output: Option<&PathBuf>) {

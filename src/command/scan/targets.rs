@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::super::Failure;
 use super::flags::ScanFlags;
 use crate::config::Config;
+use crate::given;
 use crate::resolve;
 use crate::scan::{Shard, Targets};
 use crate::target::{Addresses, Endpoints, Range, Scope, Target, TargetError, parse_any, parse_ports, parse_target};
@@ -30,7 +31,7 @@ pub(super) struct Resolved {
 pub(super) fn resolve(flags: &ScanFlags, config: &Config, seed: Option<u64>) -> Result<Resolved, Failure> {
     let scope = scope(flags, config)?;
     let exclude = list(&flags.exclude, &flags.exclude_files)?.union(&list(&config.exclude, &config.exclude_files)?);
-    let mut named = Named::read(&flags.targets, &flags.target_files, flags.resolve)?;
+    let mut named = Named::read(&flags.targets, &flags.target_files, From::Anything, flags.resolve)?;
     let not_asked = if flags.dry_run { named.names.len() } else { 0 };
     let unresolved = if flags.dry_run { 0 } else { named.look_up(flags.resolver)? };
     let order = Order {
@@ -66,7 +67,12 @@ pub(in crate::command) struct Named {
 }
 impl Named {
     /// Those of a command line and of files.
-    pub(in crate::command) fn read(targets: &[String], files: &[PathBuf], may_name: bool) -> Result<Self, Failure> {
+    pub(in crate::command) fn read(
+        targets: &[String],
+        files: &[PathBuf],
+        from: From,
+        may_name: bool,
+    ) -> Result<Self, Failure> {
         let (mut named, mut ranges) = (Self::default(), Vec::new());
         let mut add = |text: &str| -> Result<(), TargetError> {
             match parse_target(text)? {
@@ -87,7 +93,7 @@ impl Named {
             add(text).map_err(Failure::usage)?;
         }
         for path in files {
-            read_lines(path, |line| add(line).map_err(|error| error.to_string()))?;
+            read_lines(path, from, |line| add(line).map_err(|error| error.to_string()))?;
         }
         named.addresses.extend(ranges);
         named.had_names = !named.names.is_empty();
@@ -195,7 +201,9 @@ pub(in crate::command) fn list(texts: &[String], files: &[PathBuf]) -> Result<Ad
         ranges.push(parse_any(text).map_err(Failure::usage)?);
     }
     for path in files {
-        read_lines(path, |line| parse_any(line).map(|range| ranges.push(range)).map_err(|error| error.to_string()))?;
+        read_lines(path, From::File, |line| {
+            parse_any(line).map(|range| ranges.push(range)).map_err(|error| error.to_string())
+        })?;
     }
     Ok(ranges.into_iter().collect())
 }
@@ -204,7 +212,7 @@ pub(in crate::command) fn list(texts: &[String], files: &[PathBuf]) -> Result<Ad
 pub(in crate::command) fn notations(texts: &[String], files: &[PathBuf]) -> Result<Vec<String>, Failure> {
     let mut all = texts.to_vec();
     for path in files {
-        read_lines(path, |line| {
+        read_lines(path, From::File, |line| {
             all.push(line.to_owned());
             parse_any(line).map(drop).map_err(|error| error.to_string())
         })?;
@@ -212,25 +220,34 @@ pub(in crate::command) fn notations(texts: &[String], files: &[PathBuf]) -> Resu
     Ok(all)
 }
 
+/// What a list may come from, beside standard input (`-`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::command) enum From {
+    /// A file.
+    File,
+    /// Whatever can be read, a pipe for instance.
+    Anything,
+}
+
 /// Hands over every line that is not empty, without comment.
-fn read_lines(path: &Path, mut take: impl FnMut(&str) -> Result<(), String>) -> Result<(), Failure> {
+fn read_lines(path: &Path, from: From, mut take: impl FnMut(&str) -> Result<(), String>) -> Result<(), Failure> {
     let name = path.display();
     let unreadable = |error: io::Error| Failure::usage(format!("`{name}` cannot be read: {error}"));
     let mut reader: Box<dyn BufRead> = if path.as_os_str() == "-" {
         Box::new(io::stdin().lock())
     } else {
-        Box::new(BufReader::new(File::open(path).map_err(unreadable)?))
+        let file = if from == From::File { given::open(path) } else { File::open(path) };
+        Box::new(BufReader::new(file.map_err(unreadable)?))
     };
-    let mut line = String::new();
+    let mut room = Vec::new();
     let mut number = 0_u64;
-    while reader.read_line(&mut line).map_err(unreadable)? > 0 {
+    while let Some(line) = given::line(&mut reader, &mut room).map_err(unreadable)? {
         number += 1;
         // Editors on Windows begin a file with a byte order mark.
         let text = line.trim_start_matches('\u{FEFF}').split('#').next().unwrap_or_default().trim();
         if !text.is_empty() {
             take(text).map_err(|error| Failure::usage(format!("{name}:{number}: {error}")))?;
         }
-        line.clear();
     }
     Ok(())
 }

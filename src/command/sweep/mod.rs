@@ -1,5 +1,6 @@
 //! `rdprint sweep`: a scan with a memory, for cron and systemd.
 
+mod places;
 mod prepare;
 mod report;
 mod run;
@@ -13,6 +14,7 @@ use clap::{Args, ValueHint};
 use jiff::{SignedDuration, Timestamp};
 
 use super::scan::raise_file_limit;
+use super::signals::Signals;
 use super::{Exit, Failure, stdout};
 use crate::scan::{Identity, Progress};
 use crate::store::{Store, StoreError};
@@ -24,7 +26,7 @@ use crate::visible::{json, visible};
 use prepare::Prepared;
 pub(super) use prepare::silence;
 use report::Report;
-use run::{Begun, Ended};
+use run::Begun;
 use settle::settle;
 
 #[derive(Debug, Args)]
@@ -98,11 +100,14 @@ pub(super) fn run(flags: &SweepFlags) -> Result<Exit, Failure> {
     prepared.limits = limits;
 
     let begun = begin(flags, &mut prepared, &store)?;
-    let ended = run::carry_out(flags, &prepared, &store, &begun)?;
+    let signals = Signals::listen()?;
+    let ended = run::carry_out(flags, &prepared, &store, &begun, &signals)?;
     if flags.verbose || std::io::stderr().is_terminal() {
         eprint!("{}", ended.coverage);
     }
-    Report { flags, prepared: &prepared, store: &store, sweep: begun.sweep, was_failed_on }.finish(ended)
+    let report =
+        Report { flags, prepared: &prepared, store: &store, signals: &signals, sweep: begun.sweep, was_failed_on };
+    report.finish(ended)
 }
 
 /// Goes on with the last sweep, if that can be, or begins one.
@@ -141,11 +146,4 @@ fn begin(flags: &SweepFlags, prepared: &mut Prepared, store: &Shared) -> Result<
     let identity = json(&Identity::of(&prepared.targets)).unwrap_or_default();
     let sweep = store.begin(&identity, &prepared.allowed, prepared.set.hash(), now).map_err(|error| trouble(&error))?;
     Ok(Begun { sweep, progress: Progress::default(), cursor: None })
-}
-
-impl Ended {
-    /// The exit code of a sweep that was not finished.
-    fn exit(&self) -> Exit {
-        self.caught.exit().unwrap_or(Exit::Incomplete)
-    }
 }

@@ -1,24 +1,27 @@
 //! Everything that a sweep needs, understood before the first packet.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::super::scan::targets::{Named, Order, draw_seed, list, notations};
+use super::super::scan::targets::{From, Named, Order, draw_seed, list, notations};
 use super::super::{Failure, customers, fingerprints};
-use crate::alert::{Ways, check_webhook};
+use super::places;
+use crate::alert::{Ways, check_command, check_webhook};
 use crate::cases::Customers;
 use crate::fingerprint::FingerprintSet;
+use crate::given;
 use crate::output::format_of;
 use crate::scan::{Limits, Shard, Targets};
-use crate::silence::{NamedCustomer, Silence};
+use crate::silence::{Mention, Silence};
 use crate::store::Allowed;
 use crate::sweep::excludes::Read;
 use crate::sweep::settings::Settings;
 use crate::target::{Addresses, Scope};
+use crate::visible::visible;
 
 /// What the settings come to.
 pub(super) struct Prepared {
@@ -42,7 +45,7 @@ impl Prepared {
         let set = fingerprints::load(&settings.fingerprints)?;
         let (targets, allowed) = targets(&settings)?;
         let limits = settings.limits().map_err(Failure::usage)?;
-        let silence = settings.suppress.as_deref().map_or(Ok(Silence::default()), silence)?;
+        let silence = settings.suppress.as_deref().map_or(Ok(Silence::default()), |path| silence(path, &set))?;
         let customers = customers(&settings, &silence, is_check)?;
         let zone = match &settings.time_zone {
             None => TimeZone::system(),
@@ -50,6 +53,9 @@ impl Prepared {
                 .map_err(|error| Failure::usage(format!("`time_zone`: {error}; name one like Europe/Paris or UTC")))?,
         };
         let alerts = &settings.alerts;
+        if let Some(program) = alerts.command.first() {
+            check_command(program).map_err(Failure::usage)?;
+        }
         if let Some(address) = &alerts.webhook {
             check_webhook(address).map_err(Failure::usage)?;
         }
@@ -62,10 +68,7 @@ impl Prepared {
             );
             return Err(Failure::usage(message));
         }
-        check_written(path, &settings)?;
-        for path in settings.outputs.iter().chain(&settings.heartbeat).chain([&settings.history]) {
-            check_folder(path)?;
-        }
+        places::check(path, &settings)?;
         for canary in &settings.canary {
             let ip = canary.ip();
             if !targets.scope.permits(ip) || targets.exclude.contains(ip) {
@@ -86,7 +89,7 @@ impl Prepared {
 
     /// The settings as resolved, with what they come to.
     pub(super) fn describe(&self) -> Result<String, Failure> {
-        let Self { settings, set, targets, customers, .. } = self;
+        let Self { settings, set, targets, silence, customers, .. } = self;
         let mut text = toml::to_string_pretty(settings)
             .map_err(|error| Failure::usage(format!("the settings cannot be printed: {error}")))?;
         let (excluded, scope) = (targets.exclude.count(), targets.scope.named().count());
@@ -99,6 +102,10 @@ impl Prepared {
             set.iter().len(),
             set.hash(),
         );
+        for ending in silence.ending(Timestamp::now()) {
+            let what = if ending.is_over { "; it holds nothing back, renew or remove it" } else { "" };
+            let _infallible = writeln!(text, "# {}{what}", visible(&ending.to_string()));
+        }
         if let Some(customers) = customers {
             let _infallible = writeln!(text, "# rows of customers: {}", customers.len());
         }
@@ -117,7 +124,7 @@ fn targets(settings: &Settings) -> Result<(Targets, Allowed), Failure> {
     }
     let exclude: Addresses = list(&settings.exclude, &settings.exclude_files)?;
     let order = Order { seed: draw_seed(), shard: Shard::default(), max: None };
-    let named = Named::read(&settings.targets, &settings.target_files, false)?;
+    let named = Named::read(&settings.targets, &settings.target_files, From::File, false)?;
     Ok((named.targets(&settings.ports, scope, exclude, &order)?, allowed))
 }
 
@@ -126,7 +133,7 @@ fn targets(settings: &Settings) -> Result<(Targets, Allowed), Failure> {
 fn customers(settings: &Settings, silence: &Silence, is_check: bool) -> Result<Option<Customers>, Failure> {
     match (&settings.customers, silence.first_customer()) {
         (None, None) => Ok(None),
-        (None, Some(NamedCustomer { place, .. })) => Err(Failure::usage(format!(
+        (None, Some(Mention { place, .. })) => Err(Failure::usage(format!(
             "{place}: nobody knows whose addresses these are; name a file of your customers in sweep.toml with \
              `customers = \"customers.csv\"`"
         ))),
@@ -135,37 +142,11 @@ fn customers(settings: &Settings, silence: &Silence, is_check: bool) -> Result<O
     }
 }
 
-/// The rules of a file.
-pub(in crate::command) fn silence(path: &Path) -> Result<Silence, Failure> {
+/// The rules of a file, for findings of these fingerprints.
+pub(in crate::command) fn silence(path: &Path, set: &FingerprintSet) -> Result<Silence, Failure> {
     let name = path.display().to_string();
-    let text =
-        std::fs::read_to_string(path).map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
-    Silence::parse(&name, &text).map_err(Failure::usage)
-}
-
-/// What is written must be nothing that is also read, nor be written twice.
-fn check_written(config: &Path, settings: &Settings) -> Result<(), Failure> {
-    let config = std::path::absolute(config).unwrap_or_default();
-    let lists = [&settings.scope_files, &settings.target_files, &settings.exclude_files, &settings.fingerprints];
-    let read = lists.into_iter().flatten().chain(&settings.suppress).chain(&settings.customers);
-    let read = read.chain([&settings.history, &config]);
-    let mut taken: HashSet<&Path> = read.map(AsRef::as_ref).collect();
-    let written = settings.outputs.iter().chain(&settings.heartbeat);
-    match written.into_iter().find(|path| !taken.insert(path)) {
-        None => Ok(()),
-        Some(path) => {
-            let name = path.display();
-            Err(Failure::usage(format!("`{name}` is to be written and is named a second time; give each file once")))
-        }
-    }
-}
-
-/// A folder that is not there would be noticed only when a sweep is over.
-fn check_folder(path: &Path) -> Result<(), Failure> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            Err(Failure::usage(format!("the folder of `{}` does not exist; make it first", path.display())))
-        }
-        _ => Ok(()),
-    }
+    let text = given::text(path).map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
+    let silence = Silence::parse(&name, &text).map_err(Failure::usage)?;
+    silence.check(set, Timestamp::now()).map_err(Failure::usage)?;
+    Ok(silence)
 }

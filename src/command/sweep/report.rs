@@ -4,12 +4,13 @@ use std::sync::PoisonError;
 
 use jiff::Timestamp;
 
+use super::super::signals::Signals;
 use super::super::{Exit, Failure};
 use super::prepare::Prepared;
 use super::run::Ended;
 use super::{SweepFlags, settle, trouble};
 use crate::change::{Entry, Sight, compare};
-use crate::silence::Rule;
+use crate::silence::Ending;
 use crate::store::{Conclusion, StoreError};
 use crate::sweep::news::{Alert, Judged, News, subject};
 use crate::sweep::recorder::Shared;
@@ -20,6 +21,7 @@ pub(super) struct Report<'a> {
     pub(super) flags: &'a SweepFlags,
     pub(super) prepared: &'a Prepared,
     pub(super) store: &'a Shared,
+    pub(super) signals: &'a Signals,
     pub(super) sweep: i64,
     /// Whether news of earlier sweeps that this run told hold what `fail_on` names.
     pub(super) was_failed_on: bool,
@@ -36,7 +38,7 @@ impl Report<'_> {
             _ => "failed",
         };
         // Alerts of earlier sweeps are owed whatever became of this one.
-        let delivered = ended.deliver(self.prepared, self.store, self.sweep, state);
+        let delivered = ended.deliver(self.prepared, self.store, self.sweep, state, self.signals);
         if let Some(error) = &ended.error {
             let message = format!("stopped early: {error}; the next run goes on from there");
             return Err(Failure::own_fault(message));
@@ -49,10 +51,12 @@ impl Report<'_> {
         // What earlier sweeps owe is tried once more even if this one was not concluded.
         let mut is_failed_on = self.was_failed_on;
         settle(self.flags, &self.prepared.settings, self.store, &mut is_failed_on)?;
-        Ok(match is_concluded {
-            false => ended.exit(),
-            true if is_failed_on => Exit::Found,
-            true => Exit::Done,
+        Ok(match (ended.caught.exit(), is_concluded) {
+            // Whoever stopped it knows that something may have been left to the next run.
+            (Some(exit), _) => exit,
+            (None, false) => Exit::Incomplete,
+            (None, true) if is_failed_on => Exit::Found,
+            (None, true) => Exit::Done,
         })
     }
 
@@ -72,8 +76,11 @@ impl Report<'_> {
                 alerts.extend(channels.map(|channel| (alert_id.clone(), channel.to_string(), body.clone())));
             }
             let mut news = News::new(self.sweep, previous.as_ref().map(|sweep| sweep.id), now, &judged, settings.news);
-            let since = previous.and_then(|sweep| sweep.ended).unwrap_or(Timestamp::MIN);
-            news.announce(silence.ending(since, now).map(|rule| self.announcement(rule, &entries, now)));
+            let known = store.announced()?;
+            let ending: Vec<Ending<'_>> =
+                silence.ending(now).filter(|ending| !known.contains(&ending.mark())).collect();
+            news.announce(ending.iter().map(|ending| self.announcement(ending, &entries)));
+            let announced: Vec<String> = ending.iter().map(Ending::mark).collect();
             // Both are texts and numbers, which always have a JSON form.
             let coverage = json(&ended.coverage).unwrap_or_default();
             let news = (!news.is_empty()).then(|| json(&news).unwrap_or_default());
@@ -82,6 +89,7 @@ impl Report<'_> {
                 silenced: &judged.silenced,
                 alerts: &alerts,
                 news: news.as_deref(),
+                announced: &announced,
                 misses: settings.misses.get(),
                 coverage: &coverage,
                 ended: now,
@@ -92,22 +100,19 @@ impl Report<'_> {
     }
 
     /// A rule that ends, with how many findings there are that it speaks of.
-    fn announcement(&self, rule: &Rule, entries: &[Entry], now: Timestamp) -> String {
+    fn announcement(&self, ending: &Ending<'_>, entries: &[Entry]) -> String {
         let Prepared { set, customers, .. } = self.prepared;
         let speaks_of = |entry: &&Entry| match &entry.sight {
             Some(Sight::Seen(look)) => {
-                look.is_finding() && rule.fits(&subject(entry.endpoint, look, customers.as_ref(), set))
+                look.is_finding() && ending.rule.fits(&subject(entry.endpoint, look, customers.as_ref(), set))
             }
             _ => false,
         };
         let count = entries.iter().filter(speaks_of).count();
-        let Rule { place, reason, author, expires, .. } = rule;
-        if rule.has_expired(now) {
-            format!(
-                "{place}: \"{reason}\" ({author}) ended on {expires}; findings that it held back: {count}; renew or remove it"
-            )
+        if ending.is_over {
+            format!("{ending}; findings that it held back: {count}; renew or remove it")
         } else {
-            format!("{place}: \"{reason}\" ({author}) ends on {expires}; findings that it holds back: {count}")
+            format!("{ending}; findings that it holds back: {count}")
         }
     }
 

@@ -8,13 +8,14 @@ use jiff::Timestamp;
 
 use super::super::Failure;
 use super::super::scan::Progress as Bar;
-use super::super::signals::{self, Caught};
+use super::super::signals::{Caught, Signals, Work};
 use super::prepare::Prepared;
 use super::{SweepFlags, trouble};
-use crate::scan::{self, Coverage, Outcome, Plan, Progress, ScanError};
+use crate::scan::{self, Coverage, Outcome, Plan, Progress, ScanError, Wish};
 use crate::sweep::canary::{self, Health, Mark};
 use crate::sweep::file::{Beat, Heartbeat};
 use crate::sweep::recorder::{HistoryRecorder, Shared};
+use crate::sweep::settings::AlertSettings;
 use crate::sweep::{deliver, excludes};
 
 /// Canaries are few, and asked one after the other.
@@ -49,6 +50,7 @@ pub(super) fn carry_out(
     prepared: &Prepared,
     store: &Shared,
     begun: &Begun,
+    signals: &Signals,
 ) -> Result<Ended, Failure> {
     let Prepared { settings, set, targets, limits, .. } = prepared;
     let sweep = begun.sweep;
@@ -63,13 +65,14 @@ pub(super) fn carry_out(
         limits.rate = CANARY_RATE.saturating_add(9);
         Arc::new(limits.prober())
     };
-    let (caught, outcome) = runtime()?.block_on(async {
-        let (caught, wish) = signals::listen().map_err(unheard)?;
+    let runtime = runtime()?;
+    let wish = signals.begin(Work::Scan);
+    let outcome = runtime.block_on(async {
         let tell = |sentence: &str| eprintln!("rdprint: {}", crate::visible::visible(sentence));
         let excluded = excludes::watch(targets.exclude.clone(), prepared.excludes(), tell);
         canary::ask(&prober, &settings.canary, &excluded, &health).await;
         if health.complaint().is_some() {
-            return Ok((caught, None));
+            return None;
         }
         if !settings.canary.is_empty() {
             let (canaries, every) = (settings.canary.clone(), settings.canary_every.0);
@@ -88,9 +91,12 @@ pub(super) fn carry_out(
             // The line may have broken since the last check.
             canary::ask(&prober, &settings.canary, &excluded, &health).await;
         }
-        Ok((caught, Some(outcome)))
-    })?;
+        Some(outcome)
+    });
+    // A reading of the excludes may hang, and what it would say nobody wants to know any more.
+    runtime.shutdown_background();
     bar.end();
+    let caught = signals.caught();
     let complaint = health.complaint();
     if let (Some(_), Some(Mark { time, cursor, .. })) = (&complaint, health.safe()) {
         let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,30 +143,26 @@ impl Ended {
         store: &Shared,
         sweep: i64,
         state: &'static str,
+        signals: &Signals,
     ) -> Result<(), Failure> {
         let owed = store.lock().unwrap_or_else(PoisonError::into_inner).undelivered();
         if owed.map_err(|error| trouble(&error))? > 0 && self.caught.exit().is_none() {
-            deliver_alerts(prepared, store)?;
+            deliver_alerts(prepared, store, signals)?;
         }
         self.heartbeat.beat_now(&beat(sweep, state, &self.coverage));
         Ok(())
     }
 }
 
-/// On a thread beside the signal handlers, since a receiver may take long and somebody may want to stop us.
-fn deliver_alerts(prepared: &Prepared, store: &Shared) -> Result<(), Failure> {
-    let (ways, store, rounds) = (prepared.ways.clone(), store.clone(), prepared.settings.alerts.tries.get());
-    let delivered = runtime()?.block_on(async {
-        let (caught, _wish) = signals::listen().map_err(unheard)?;
-        let is_stopped = move || caught.exit().is_some();
-        tokio::task::spawn_blocking(move || deliver::deliver(&store, &ways, rounds, &is_stopped))
-            .await
-            .map_err(|error| Failure::own_fault(format!("delivering ended abnormally, which is a defect: {error}")))?
-            .map_err(|error| trouble(&error))
-    })?;
-    if let (left, Some(failure)) = delivered {
-        let failure = crate::visible::visible(&failure).into_owned();
-        eprintln!("rdprint: {left} alerts could not be delivered, and the next run tries again: {failure}");
+fn deliver_alerts(prepared: &Prepared, store: &Shared, signals: &Signals) -> Result<(), Failure> {
+    // Held as long as there is something to stop.
+    let wish = signals.begin(Work::Steps);
+    let is_stopped = || *wish.borrow() != Wish::GoOn;
+    let AlertSettings { tries, max_duration, .. } = &prepared.settings.alerts;
+    let delivered = deliver::deliver(store, &prepared.ways, tries.get(), max_duration.0, &is_stopped);
+    if let (left, Some(why)) = delivered.map_err(|error| trouble(&error))? {
+        let why = crate::visible::visible(&why).into_owned();
+        eprintln!("rdprint: {left} alerts could not be delivered, and the next run tries again: {why}");
     }
     Ok(())
 }
@@ -169,8 +171,4 @@ fn deliver_alerts(prepared: &Prepared, store: &Shared) -> Result<(), Failure> {
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
     built.map_err(|error| Failure::usage(format!("the runtime cannot be started: {error}")))
-}
-
-fn unheard(error: impl std::fmt::Display) -> Failure {
-    Failure::usage(format!("signals cannot be listened for: {error}"))
 }

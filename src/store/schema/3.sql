@@ -1,4 +1,4 @@
--- Schema 3: what is still owed after a sweep's end, and what sweeps were allowed. Sweeps of earlier schemas owe nothing.
+-- Schema 3: what is still owed after a sweep's end, what sweeps were allowed, and which ends of rules were announced. Sweeps of earlier schemas owe nothing.
 
 -- The news that were not told yet, as JSON; NULL where there were none, or once they were told.
 ALTER TABLE sweep ADD COLUMN news TEXT;
@@ -21,3 +21,8 @@ ALTER TABLE sweep ADD COLUMN scope INTEGER REFERENCES scope (id);
 UPDATE observation SET shown = json_set(shown, '$.certificate.key_proven', json('true'))
     WHERE facts ->> '$.tls.key_possession' = 'proven' AND facts -> '$.tls.certificates[0]' IS NOT NULL
     AND shown -> '$.certificate' IS NOT NULL;
+
+-- Marks of what was announced of rules of suppress.toml: that they are about to end, that they have ended.
+CREATE TABLE announced (
+    mark TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;

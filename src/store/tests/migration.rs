@@ -33,6 +33,7 @@ fn live(store: &mut Store, set: &FingerprintSet) {
         silenced: &[Some("suppress.toml:1: ours (ops)".to_owned())],
         alerts: &[alert("a"), alert("b")],
         news: Some("{}"),
+        announced: &["a".to_owned()],
         misses: 2,
         coverage: "{\"probed\":3}",
         ended: at(2100),

@@ -110,6 +110,7 @@ fn finish(store: &mut Store, id: i64, set: &FingerprintSet) -> Comparison {
         silenced: &silenced,
         alerts: &[],
         news: None,
+        announced: &[],
         misses: 2,
         coverage: "{}",
         ended,

@@ -102,6 +102,7 @@ fn alerts_are_owed_until_they_are_delivered() {
         silenced: &[],
         alerts: &[alert("a"), alert("b"), alert("a")],
         news: None,
+        announced: &[],
         misses: 2,
         coverage: "{}",
         ended: Timestamp::from_second(100).unwrap(),

@@ -12,6 +12,12 @@ struct Receiver {
 
 impl Receiver {
     fn start(statuses: &[u16]) -> Self {
+        Self::start_pointing(statuses, "/elsewhere")
+    }
+
+    /// What it does not take it says to be at `elsewhere`.
+    fn start_pointing(statuses: &[u16], elsewhere: &str) -> Self {
+        let elsewhere = elsewhere.to_owned();
         let listener = TcpListener::bind("127.67.39.1:0").unwrap();
         let address = format!("http://{}/hook", listener.local_addr().unwrap());
         let (got, statuses) = (Arc::new(Mutex::new(Vec::new())), statuses.to_vec());
@@ -36,7 +42,9 @@ impl Receiver {
                 if status == 200 {
                     kept.lock().unwrap().push((key, serde_json::from_slice(&body).unwrap()));
                 }
-                write!(&stream, "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+                let location = if status == 200 { String::new() } else { format!("location: {elsewhere}\r\n") };
+                write!(&stream, "HTTP/1.1 {status} X\r\n{location}content-length: 0\r\nconnection: close\r\n\r\n")
+                    .unwrap();
             }
         });
         Self { address, got }
@@ -79,6 +87,29 @@ fn alerts_reach_a_program_and_a_webhook_each_with_a_stable_identifier() {
 }
 
 #[test]
+fn after_a_restore_no_other_alert_has_the_identifier_of_one_that_was_sent() {
+    let world = World::new(44);
+    let receiver = Receiver::start(&[200]);
+    world.settings(&format!("[alerts]\nwebhook = \"{}\"", receiver.address));
+    world.set(1, plain(1));
+    world.complete();
+    let (history, copy) = (world.folder.path("history.db"), world.folder.path("copy.db"));
+    assert_eq!(world.history(&["backup", &copy]).code, Some(0));
+    world.set(2, clone(2));
+    world.complete();
+    for suffix in ["", "-wal", "-shm"] {
+        std::fs::remove_file(format!("{history}{suffix}")).ok();
+    }
+    std::fs::copy(&copy, &history).unwrap();
+    world.set(2, clone(3));
+    world.complete();
+    let got = receiver.got();
+    let sweeps: Vec<i64> = got.iter().map(|(_, alert)| alert["sweep"].as_i64().unwrap()).collect();
+    assert_eq!(sweeps, [2, 2]);
+    assert_ne!(got[0].0, got[1].0, "a receiver would take the second for a repetition");
+}
+
+#[test]
 fn a_webhook_that_is_down_gets_its_alerts_later_and_none_is_lost() {
     let world = World::new(31);
     world.set(1, clone(1));
@@ -106,19 +137,87 @@ fn a_webhook_that_is_down_gets_its_alerts_later_and_none_is_lost() {
 }
 
 #[test]
+fn a_webhook_that_points_elsewhere_has_not_taken_the_alert_and_nobody_else_is_asked() {
+    let world = World::new(36);
+    world.set(1, clone(1));
+    let elsewhere = TcpListener::bind("127.67.39.3:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let other = format!("http://{}/", elsewhere.local_addr().unwrap());
+    for status in [101, 301, 302, 303, 307, 308] {
+        let receiver = Receiver::start_pointing(&[status], &other);
+        world.settings(&format!("[alerts]\nwebhook = \"{}\"\ntries = 1\ntimeout = \"5s\"", receiver.address));
+        std::fs::remove_file(world.folder.path("history.db")).ok();
+        let ran = world.sweep(&[]);
+        let message = "1 alerts could not be delivered, and the next run tries again: 127.67.39.1 did not take it: it \
+                       answered ";
+        assert!(ran.code == Some(0) && ran.stderr.contains(&format!("{message}{status}")), "{status}: {ran:?}");
+        assert!(elsewhere.accept().is_err(), "{status}: somebody else was asked");
+    }
+}
+
+#[test]
 fn a_program_that_fails_or_hangs_is_tried_again() {
     let world = World::new(32);
     world.set(1, clone(1));
+    let nonsense = world.folder.write("nonsense", "\u{1}");
+    std::fs::set_permissions(nonsense, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     for (command, message) in [
         ("[\"sh\", \"-c\", \"exit 7\"]", "`sh` failed: exit status: 7"),
         ("[\"sleep\", \"60\"]", "`sleep` did not end within 1s and was stopped"),
-        ("[\"no-such-program\"]", "`no-such-program` cannot be started"),
+        // It is there and may be executed, but is no program.
+        (&format!("[\"{}\"]", world.folder.path("nonsense")), "nonsense` cannot be started"),
     ] {
         world.settings(&format!("[alerts]\ncommand = {command}\ntries = 1\ntimeout = \"1s\""));
         std::fs::remove_file(world.folder.path("history.db")).ok();
         let ran = world.sweep(&[]);
         assert!(ran.code == Some(0) && ran.stderr.contains(message), "{ran:?}");
     }
+}
+
+#[test]
+fn a_program_that_takes_too_long_is_ended_with_all_that_it_started() {
+    let world = World::new(37);
+    world.set(1, clone(1));
+    let id = world.folder.path("id");
+    world.settings(&format!(
+        "[alerts]\ncommand = [\"sh\", \"-c\", \"sleep 60 & echo $! > {id}; wait\"]\ntries = 1\ntimeout = \"1s\""
+    ));
+    let begun = std::time::Instant::now();
+    let ran = world.sweep(&[]);
+    // What goes on would hold standard error open until its own end.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(45), "what it started goes on");
+    assert!(ran.code == Some(0) && ran.stderr.contains("`sh` did not end within 1s and was stopped"), "{ran:?}");
+    let status = format!("/proc/{}/status", std::fs::read_to_string(id).unwrap().trim());
+    let has_ended =
+        || std::fs::read_to_string(&status).map_or(true, |text| text.contains("State:\tZ") || !text.contains("sleep"));
+    let deadline = std::time::Instant::now() + crate::support::PATIENCE;
+    while !has_ended() {
+        assert!(std::time::Instant::now() < deadline, "what it started goes on");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn slow_receivers_do_not_hold_up_the_next_sweep() {
+    let world = World::new(38);
+    for last in 1..=6 {
+        world.set(last, clone(last));
+    }
+    let log = world.folder.path("alerts.log");
+    let command = format!("[alerts]\ncommand = [\"sh\", \"-c\", \"cat >> {log}; sleep 2\"]\ntimeout = \"30s\"");
+    world.settings(&format!("{command}\nmax_duration = \"3s\""));
+    let ran = world.sweep(&[]);
+    let told =
+        "rdprint: 4 alerts could not be delivered, and the next run tries again: `max_duration` of [alerts] is over\n";
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), told), "{ran:?}");
+    world.settings(&command.replace("; sleep 2", ""));
+    assert_eq!(world.complete(), "");
+    let ids: BTreeSet<String> = std::fs::read_to_string(&log)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["alert_id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids.len(), 6, "each was told once");
 }
 
 #[test]
@@ -145,10 +244,21 @@ fn what_is_silenced_is_counted_and_its_end_announced() {
     assert_eq!(receiver.got().len(), 1);
     let host = world.history(&["host", "127.67.33.3"]).stdout;
     assert!(host.contains("suppress.toml:1: our own lab (ops))"), "{host}");
-    // A rule that is changed to end tomorrow has been in its last week already, which was not announced then.
-    world.folder.write("suppress.toml", &rule(&day(-1)));
-    world.set(5, clone(5));
-    assert!(world.complete().contains("127.67.33.5:"), "after its end it holds nothing back");
+    // A rule that is in its last week, or has ended, when a sweep first sees it is announced by that sweep.
+    for (days, told) in [(2, "ends on {}; findings that it holds back: 3\n"), (-1, "ended on {}; findings")] {
+        world.folder.write("suppress.toml", &rule(&day(days)));
+        let told = format!("suppress.toml:1: \"our own lab\" (ops) {}", told.replace("{}", &day(days)));
+        let check = world.sweep(&["--check"]);
+        let begin = told.split(';').next().unwrap();
+        assert!(check.stdout.lines().any(|line| line.starts_with("# ") && line.contains(begin)), "{check:?}");
+        if days < 0 {
+            world.set(5, clone(5));
+        }
+        let news = world.complete();
+        assert!(news.contains(&told), "{news} lacks {told}");
+        assert_eq!(news.contains("127.67.33.5:"), days < 0, "after its end it holds nothing back: {news}");
+        assert_eq!(world.complete(), "", "each is announced once");
+    }
 }
 
 #[test]

@@ -58,13 +58,9 @@ fn news_that_cannot_be_written_are_told_by_a_later_run() {
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""), "told once");
 }
 
-#[test]
-fn killed_between_a_sweeps_end_and_its_telling_nothing_is_lost() {
-    let world = World::new(41);
-    world.set(1, clone(1));
-    world.set(2, plain(2));
-    // A standard output that takes nothing any more: the run stands still where it would tell.
-    let (_reader, mut writer) = UnixStream::pair().unwrap();
+/// A standard output that takes nothing any more: a run stands still where it would tell. The first end must live on.
+fn full() -> (UnixStream, OwnedFd) {
+    let (reader, mut writer) = UnixStream::pair().unwrap();
     writer.set_nonblocking(true).unwrap();
     let full = loop {
         if let Err(error) = writer.write(&[0; 4096]) {
@@ -73,12 +69,27 @@ fn killed_between_a_sweeps_end_and_its_telling_nothing_is_lost() {
     };
     assert_eq!(full.kind(), ErrorKind::WouldBlock);
     writer.set_nonblocking(false).unwrap();
-    let mut sweep = world.sweep_into(OwnedFd::from(writer));
-    let deadline = Instant::now() + PATIENCE * 3;
-    while !world.history(&["sweeps"]).stdout.contains("complete") {
-        assert!(Instant::now() < deadline && sweep.try_wait().unwrap().is_none(), "it does not come to its end");
-        std::thread::sleep(Duration::from_millis(50));
+    (reader, OwnedFd::from(writer))
+}
+
+impl World {
+    fn await_end(&self, sweep: &mut std::process::Child) {
+        let deadline = Instant::now() + PATIENCE * 3;
+        while !self.history(&["sweeps"]).stdout.contains("complete") {
+            assert!(Instant::now() < deadline && sweep.try_wait().unwrap().is_none(), "it does not come to its end");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
+}
+
+#[test]
+fn killed_between_a_sweeps_end_and_its_telling_nothing_is_lost() {
+    let world = World::new(41);
+    world.set(1, clone(1));
+    world.set(2, plain(2));
+    let (_reader, writer) = full();
+    let mut sweep = world.sweep_into(writer);
+    world.await_end(&mut sweep);
     sweep.kill().unwrap();
     sweep.wait().unwrap();
     assert!(!Path::new(&world.folder.path("last.csv")).exists(), "it stood still before");
@@ -93,4 +104,33 @@ fn killed_between_a_sweeps_end_and_its_telling_nothing_is_lost() {
     assert!(Path::new(&world.folder.path("last.csv")).exists());
     assert_eq!(world.server.journal().connections(), asked, "nobody was asked for it");
     assert_eq!(world.sweep(&[]).stdout, "");
+}
+
+#[test]
+fn a_signal_ends_a_run_that_nobody_listens_to_and_what_it_owes_stays_owed() {
+    let world = World::new(42);
+    world.set(1, clone(1));
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        std::fs::remove_file(world.folder.path("history.db")).ok();
+        let (_reader, writer) = full();
+        let mut sweep = world.sweep_into(writer);
+        world.await_end(&mut sweep);
+        let id = sweep.id().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = sweep.try_wait().unwrap() {
+                break status;
+            }
+            if Instant::now() > deadline {
+                sweep.kill().unwrap();
+                panic!("{signal} does not end it: {:?}", Ran::from(sweep.wait_with_output().unwrap()));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert_eq!(status.code(), Some(code));
+        let ran = world.sweep(&[]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+        assert!(ran.stdout.starts_with("sweep 1, ended") && ran.stdout.contains("127.67.42.1:"), "{ran:?}");
+    }
 }

@@ -13,6 +13,18 @@ fn refused(world: &World, message: &str) {
 #[test]
 fn bad_settings_get_one_sentence_and_no_packet() {
     let world = World::new(10);
+    for folder in ["sub", "own"] {
+        std::fs::create_dir(world.folder.path(folder)).unwrap();
+    }
+    std::os::unix::fs::symlink(".", world.folder.path("there")).unwrap();
+    std::os::unix::fs::symlink("exclude.txt", world.folder.path("linked.txt")).unwrap();
+    world.folder.write("last.csv.new", "");
+    let rule = "reason = \"known\"\nauthor = \"me\"\nexpires = \"2999-01-01\"\n";
+    world.folder.write("rules.toml", &format!("[[suppress]]\nfingerprint = \"redvdss\"\n{rule}"));
+    let own = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fingerprints/criminal-image/redvds.toml"))
+        .unwrap()
+        .replacen("id = \"redvds\"", "id = \"own\"", 1);
+    world.folder.write("own/a.toml", &own);
     for (more, message) in [
         ("mises = 3", "sweep.toml:6: unknown field `mises`"),
         ("mises = 3", "did you mean `misses`?"),
@@ -20,6 +32,10 @@ fn bad_settings_get_one_sentence_and_no_packet() {
         ("[alert]\n", "did you mean `alerts`?"),
         ("misses = 0", "sweep.toml:6: "),
         ("canary_every = \"soon\"", "`soon` is no time; write it like 3s, 500ms, 1h30m or 7d"),
+        ("resume_within = \"200000000000000d\"", "`200000000000000d` is longer than ten years; write it like 3s"),
+        ("[limits]\ntimeout = \"99999999999999999999d\"", "is longer than ten years"),
+        ("[limits]\nmax_duration = \"3654d\"", "sweep.toml:7: `3654d` is longer than ten years"),
+        ("[alerts]\ntimeout = \"87700h\"", "`87700h` is longer than ten years"),
         ("windows = [\"22:00\"]", "`22:00` is no window; write two times of day, like 22:00-06:00"),
         ("time_zone = \"Mars/Olympus\"", "name one like Europe/Paris or UTC"),
         ("canary = [\"192.0.2.1:443\"]", "canary `192.0.2.1:443` lies outside the scope"),
@@ -27,9 +43,28 @@ fn bad_settings_get_one_sentence_and_no_packet() {
         ("scope = [\"192.0.0.0/7\"]", "say why you may scan it with `authorised"),
         ("suppress = \"nowhere.toml\"", "nowhere.toml` cannot be read"),
         ("heartbeat = \"no/such/folder/beat\"", "the folder of `"),
+        (
+            "[alerts]\ncommand = [\"/nonexistent/x\"]",
+            "`command` of [alerts]: there is no program `/nonexistent/x`; name one",
+        ),
+        ("[alerts]\ncommand = [\"no-such-program\", \"-v\"]", "there is no program `no-such-program`"),
+        ("[alerts]\ncommand = [\"./own/a.toml\"]", "names `./own/a.toml`; write its whole path, from the root"),
+        ("[alerts]\ncommand = [\"\"]", "`command` of [alerts]"),
+        ("suppress = \"rules.toml\"", "rules.toml:2: there is no fingerprint `redvdss`; did you mean `redvds`?"),
+        ("[alerts]\ntries = 4294967295", "sweep.toml:7: `tries` is 1 to 20; later runs try again what is left"),
         ("[alerts]\nwebhook = \"ftp://example.com\"", "`webhook` must begin with https://"),
         ("fail_on = \"lab\"", "can never be met, since that class only informs"),
         ("heartbeat = \"last.csv\"", "last.csv` is to be written and is named a second time"),
+        ("heartbeat = \"sub/../last.csv\"", "last.csv` is to be written and is named a second time"),
+        ("heartbeat = \"sub/../history.db\"", "history.db` is to be written and is named a second time"),
+        ("heartbeat = \"there/history.db\"", "history.db` is to be written and is named a second time"),
+        ("heartbeat = \"sweep.toml\"", "sweep.toml` is to be written and is named a second time"),
+        ("heartbeat = \"linked.txt\"", "linked.txt` is to be written and is named a second time"),
+        ("heartbeat = \"history.db-wal\"", "history.db-wal` is where rdprint keeps what belongs to `"),
+        ("heartbeat = \"./history.db.lock\"", "history.db.lock` is where rdprint keeps what belongs to `"),
+        ("heartbeat = \"last.csv.new\"", "last.csv.new` is where rdprint keeps what belongs to `"),
+        ("suppress = \"last.csv.new\"", "last.csv.new` is where rdprint keeps what belongs to `"),
+        ("fingerprints = [\"own\"]\nheartbeat = \"own/b.toml\"", "b.toml` is to be written and is named a second time"),
         ("heartbeat = \"exclude.txt\"", "exclude.txt` is to be written and is named a second time"),
         ("[limits]\ncookie = \"far-too-long\"", "a cookie takes 1 to 9 ASCII characters"),
         ("fingerprints = [\"nowhere\"]", "nowhere` cannot be read"),
@@ -43,6 +78,50 @@ fn bad_settings_get_one_sentence_and_no_packet() {
     world.folder.write("exclude.txt", "");
     let missing = run(&["sweep", "--config", &world.folder.path("nowhere.toml")]);
     assert!(missing.code == Some(2) && missing.stderr.contains("cannot be read"), "{missing:?}");
+}
+
+#[test]
+fn what_configures_a_sweep_is_files_and_none_without_end() {
+    let world = World::new(14);
+    let pipe = world.folder.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::os::unix::fs::symlink("/dev/zero", world.folder.path("zero.toml")).unwrap();
+    for name in ["pipe", "zero.toml"] {
+        for key in ["suppress", "customers"] {
+            world.settings(&format!("{key} = \"{name}\""));
+            refused(&world, &format!("{name}` cannot be read: it is a pipe or a device"));
+        }
+        for key in ["scope_files", "target_files", "fingerprints"] {
+            world.settings(&format!("{key} = [\"{name}\"]"));
+            refused(
+                &world,
+                if key == "fingerprints" { "neither a file nor a folder" } else { "it is a pipe or a device" },
+            );
+        }
+        world.settings("");
+        let exclude = world.folder.path("exclude.txt");
+        std::fs::remove_file(&exclude).unwrap();
+        std::os::unix::fs::symlink(world.folder.path(name), &exclude).unwrap();
+        refused(
+            &world,
+            "exclude.txt` cannot be read: it is a pipe or a device, which may never end; put what it gives",
+        );
+        std::fs::remove_file(&exclude).unwrap();
+        let ran = run(&["sweep", "--config", &world.folder.path(name)]);
+        assert!(ran.code == Some(2) && ran.stderr.contains("it is a pipe or a device"), "{ran:?}");
+        let ran = run(&["scan", "--config", &world.folder.path(name), "--dry-run"]);
+        assert!(ran.code == Some(2) && ran.stderr.contains("it is a pipe or a device"), "{ran:?}");
+    }
+    world.settings("");
+    world.folder.write("exclude.txt", &"0".repeat(65 << 10));
+    refused(&world, "exclude.txt` cannot be read: a line is longer than 64 KiB");
+    world.folder.write("exclude.txt", "");
+    let unclosed = format!("prefix,customer_id,contact,language,notes\n192.0.2.0/24,a,,,\"{}", "x\n".repeat(40 << 10));
+    world.folder.write("customers.csv", &unclosed);
+    world.settings("customers = \"customers.csv\"");
+    let ran = world.sweep(&["--check"]);
+    let expected = "customers.csv:2: the row is longer than 64 KiB; is a quotation mark not closed?";
+    assert!(ran.code == Some(2) && ran.stderr.contains(expected), "{ran:?}");
 }
 
 #[test]
@@ -169,14 +248,14 @@ fn the_examples_are_right() {
         line.strip_prefix("# ").is_some_and(|rest| rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')))
     };
     let lines = settings.lines().map(|line| if is_setting(line) { &line[2..] } else { line });
-    let whole = lines.collect::<Vec<_>>().join("\n");
+    let whole = lines.collect::<Vec<_>>().join("\n").replace("/usr/local/bin/open-ticket", "/bin/sh");
     for (name, text) in [("scope.txt", ""), ("targets.txt", "198.51.100.9\n"), ("exclude.txt", "")] {
         folder.write(name, text);
     }
     std::fs::create_dir(folder.path("fingerprints")).unwrap();
     let own = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fingerprints/criminal-image/redvds.toml"))
         .unwrap();
-    folder.write("fingerprints/own.toml", &own.replacen("id = \"redvds\"", "id = \"own\"\noverrides = \"redvds\"", 1));
+    folder.write("fingerprints/own.toml", &own.replacen("id = \"redvds\"", "id = \"own\"", 1));
     for name in ["suppress.toml", "customers.csv"] {
         folder.write(name, &read(name));
     }

@@ -77,7 +77,10 @@ fn never_two_at_once() {
     let first = world.spawn(&[]);
     world.server.wait_for(PATIENCE, |journal| journal.connections() > 0);
     let id = first.id();
-    for ran in [world.sweep(&[]), world.history(&["prune", "--older-than", "1d"])] {
+    let other_name = world.folder.path("other.db");
+    std::os::unix::fs::symlink("history.db", &other_name).unwrap();
+    let prune = |history: &str| run(&["history", "--history", history, "prune", "--older-than", "1d"]);
+    for ran in [world.sweep(&[]), prune(&world.folder.path("history.db")), prune(&other_name)] {
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(5), ""), "{ran:?}");
         assert!(ran.stderr.starts_with(&format!("rdprint: process {id} (rdprint sweep, since 20")), "{ran:?}");
         assert!(ran.stderr.contains("history.db.lock`; wait for its end, or stop it"), "{ran:?}");
@@ -157,6 +160,28 @@ fn excludes_hold_within_seconds_and_an_unreadable_list_stops_new_targets() {
         "{ran:?}"
     );
     assert!(told[1].contains("the excludes can be read again") && told.len() == 2, "{ran:?}");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_the_excludes_stops_new_targets_and_holds_nothing_up() {
+    let world = World::new(43);
+    world.settings("[limits]\nrate = 4\nmax_duration = \"8s\"");
+    let sweep = world.spawn(&[]);
+    let count = || world.server.journal().connections();
+    world.server.wait_for(PATIENCE, |journal| journal.connections() >= 3);
+    let path = world.folder.path("exclude.txt");
+    std::fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    std::thread::sleep(Duration::from_secs(3));
+    let held = count();
+    let ran = ended(sweep);
+    assert_eq!((ran.code, count()), (Some(6), held), "{ran:?}");
+    let told =
+        format!("no new target is taken until this is mended: `{path}` cannot be read: it is a pipe or a device");
+    assert!(ran.stderr.contains(&told), "{ran:?}");
+    // Nor does it hold up whoever begins.
+    let ran = world.sweep(&[]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
 }
 
 #[test]

@@ -7,12 +7,13 @@ mod customers_file;
 mod discretion;
 mod folder;
 mod letter;
+mod line_ends;
 mod prefix;
 mod ready;
 mod templates;
 mod xarf;
 
-pub use case::{Binding, Case, Finding, Grouped, State, group, identity, told};
+pub use case::{Binding, Case, Finding, Grouped, Moment, State, group, identity, told};
 pub use customers::{Customers, Owner};
 pub use customers_file::CustomersError;
 pub use folder::folder_name;

@@ -77,10 +77,8 @@ impl Store {
     /// Writes a sweep's end: its changes, where the endpoints now stand, and what is owed: alerts, news, the export.
     pub fn conclude(&mut self, sweep: i64, conclusion: &Conclusion<'_>) -> Result<(), StoreError> {
         let previous = self.complete_before(sweep)?.map(|previous| previous.id);
-        let path = self.path.clone();
         let Conclusion { comparison, silenced, alerts, news, misses: limit, coverage, ended } = conclusion;
-        let mut conclude = || {
-            let transaction = self.connection.transaction()?;
+        self.write(|transaction| {
             for (id, Standing { presence, misses, .. }) in &comparison.standings {
                 let sql = "UPDATE endpoint SET presence = ?2, misses = ?3 WHERE id = ?1";
                 transaction.prepare_cached(sql)?.execute(params![id, <&str>::from(*presence), misses])?;
@@ -116,9 +114,8 @@ impl Store {
                     WHERE id = ?1",
                 params![sweep, coverage, nanoseconds(*ended), previous, limit, news],
             )?;
-            transaction.commit()
-        };
-        conclude().map_err(|cause| StoreError::of(&path, cause))
+            Ok(())
+        })
     }
 
     /// Counts what a sweep found.

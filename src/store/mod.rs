@@ -19,7 +19,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Params, Row};
+use rusqlite::{Connection, Params, Row, Transaction, TransactionBehavior};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -55,6 +55,17 @@ impl Store {
         |cause| StoreError::of(&self.path, cause)
     }
 
+    /// Writes all of this or nothing. The transaction says at its begin that it will write: one that reads first and then finds
+    /// another process writing is refused at once, however long it may wait.
+    fn write<T>(&mut self, write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let written = (|| {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = write(&transaction)?;
+            transaction.commit().map(|()| value)
+        })();
+        written.map_err(self.wrong())
+    }
+
     /// The first column of the one row that a query has.
     fn row<T: rusqlite::types::FromSql>(&self, sql: &str, parameters: impl Params) -> Result<T, StoreError> {
         self.connection
@@ -83,6 +94,11 @@ impl Store {
     fn contents(&self, what: &'static str, cause: String) -> StoreError {
         StoreError::Contents { path: self.path.clone(), what, cause }
     }
+}
+
+/// The next turn: what is written with it came after everything before, whatever the clocks said.
+fn turn(transaction: &Transaction<'_>) -> rusqlite::Result<i64> {
+    transaction.prepare_cached("UPDATE history SET turn = turn + 1 RETURNING turn")?.query_row((), |row| row.get(0))
 }
 
 /// A value of ours as the JSON text of a column.

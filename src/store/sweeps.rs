@@ -107,22 +107,19 @@ impl Store {
         fingerprint_set: &str,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
-        let path = self.path.clone();
-        let mut begin = || {
-            let transaction = self.connection.transaction()?;
+        self.write(|transaction| {
             transaction.execute(
                 "UPDATE sweep SET state = 'abandoned', ended = ?1 WHERE state = 'running'",
                 [nanoseconds(now)],
             )?;
-            let set = set_id(&transaction, fingerprint_set)?;
+            let set = set_id(transaction, fingerprint_set)?;
             transaction.execute(
                 "INSERT INTO sweep (state, started, identity, fingerprint_set, scope) VALUES ('running', ?1, ?2, ?3, ?4)",
-                params![nanoseconds(now), identity, set, scope_id(&transaction, allowed)?],
+                params![nanoseconds(now), identity, set, scope_id(transaction, allowed)?],
             )?;
             let id = transaction.last_insert_rowid();
-            transaction.commit().map(|()| id)
-        };
-        begin().map_err(|cause| StoreError::of(&path, cause))
+            Ok(id)
+        })
     }
 
     /// The sweep that can be gone on with.
@@ -153,33 +150,32 @@ impl Store {
     /// Goes on with a sweep under these fingerprints, which may be newer than those that it began with. What is allowed
     /// is written only where that was not known; nobody may change afterwards what a sweep was allowed.
     pub fn go_on(&mut self, sweep: i64, allowed: &Allowed, fingerprint_set: &str) -> Result<(), StoreError> {
-        let path = self.path.clone();
-        let mut go_on = || {
-            let transaction = self.connection.transaction()?;
-            let (set, scope) = (set_id(&transaction, fingerprint_set)?, scope_id(&transaction, allowed)?);
+        self.write(|transaction| {
+            let (set, scope) = (set_id(transaction, fingerprint_set)?, scope_id(transaction, allowed)?);
             transaction.execute(
                 "UPDATE sweep SET fingerprint_set = ?2, scope = coalesce(scope, ?3) WHERE id = ?1",
                 [sweep, set, scope],
             )?;
-            transaction.commit()
-        };
-        go_on().map_err(|cause| StoreError::of(&path, cause))
+            Ok(())
+        })
     }
 
     /// Takes a sweep back to where it was when everything could still be believed: `cursor` is how far it had come then,
-    /// and endpoints that it missed since are as if they had not been probed. Those that it saw were there.
-    pub fn rewind(&mut self, sweep: i64, cursor: Option<&str>, since: Option<Timestamp>) -> Result<(), StoreError> {
-        let path = self.path.clone();
-        let mut rewind = || {
-            let transaction = self.connection.transaction()?;
+    /// and endpoints that it missed after that turn are as if they had not been probed. Those that it saw were there.
+    pub fn rewind(&mut self, sweep: i64, cursor: Option<&str>, turn: Option<i64>) -> Result<(), StoreError> {
+        self.write(|transaction| {
             transaction.execute(
-                "DELETE FROM sighting WHERE sweep = ?1 AND observation IS NULL AND seen_at >= ?2",
-                params![sweep, since.map_or(i64::MIN, nanoseconds)],
+                "DELETE FROM sighting WHERE sweep = ?1 AND observation IS NULL AND coalesce(turn, sweep) > ?2",
+                params![sweep, turn.unwrap_or(i64::MIN)],
             )?;
             transaction.execute("UPDATE sweep SET cursor = ?2 WHERE id = ?1", params![sweep, cursor])?;
-            transaction.commit()
-        };
-        rewind().map_err(|cause| StoreError::of(&path, cause))
+            Ok(())
+        })
+    }
+
+    /// The turn of the last thing that was written.
+    pub fn turn(&self) -> Result<i64, StoreError> {
+        self.row("SELECT turn FROM history", ())
     }
 
     fn one(&self, condition: &str, parameters: impl rusqlite::Params) -> Result<Option<Sweep>, StoreError> {

@@ -123,3 +123,37 @@ fn a_backup_is_one_moment_of_a_history_that_is_being_written() {
     let again = store.backup(&copy).unwrap_err().to_string();
     assert!(again.contains("copy.db` cannot be written: File exists"), "{again}");
 }
+
+/// Somebody else writes for a moment. What reads before it writes must not give up at once for that.
+#[test]
+fn every_write_waits_for_another_writer() {
+    let (folder, set) = (Folder::new(), fingerprints());
+    let mut store = folder.store();
+    sweep(&mut store, &set, vec![host(1, "WIN-BUNS25TD77J", 1, 1)]);
+    store.keep_cases(&super::cases::grouped(&store, &set), Timestamp::UNIX_EPOCH).unwrap();
+    let id = store.begin("{}", &Allowed::default(), set.hash(), Timestamp::UNIX_EPOCH).unwrap();
+    let beside = |store: &mut Store, write: &mut dyn FnMut(&mut Store)| {
+        let other = Connection::open(store.path()).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE; UPDATE sweep SET cursor = 'other'").unwrap();
+        let other = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(400));
+            other.execute_batch("COMMIT").unwrap();
+        });
+        write(store);
+        other.join().unwrap();
+    };
+    beside(&mut store, &mut |store| {
+        store.commit(id, &[Record::judge(host(1, "B", 1, 2), &set)], Some("1")).unwrap();
+    });
+    beside(&mut store, &mut |store| store.rewind(id, None, None).unwrap());
+    beside(&mut store, &mut |store| store.go_on(id, &Allowed::default(), set.hash()).unwrap());
+    beside(&mut store, &mut |store| drop(finish(store, id, &set)));
+    beside(&mut store, &mut |store| {
+        let grouped = super::cases::grouped(store, &set);
+        store.keep_cases(&grouped, Timestamp::UNIX_EPOCH).unwrap();
+    });
+    beside(&mut store, &mut |store| drop(store.keep_recheck(&host(1, "B", 1, 3)).unwrap()));
+    beside(&mut store, &mut |store| drop(store.prune(Timestamp::from_second(9).unwrap()).unwrap()));
+    beside(&mut store, &mut |store| drop(store.begin("{}", &Allowed::default(), set.hash(), Timestamp::UNIX_EPOCH)));
+    assert_eq!(store.sweeps().unwrap().len(), 3);
+}

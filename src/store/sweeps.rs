@@ -42,6 +42,8 @@ pub struct Sweep {
     pub previous: Option<i64>,
     /// After how many misses an endpoint was gone in its comparison.
     pub misses: Option<u32>,
+    /// When its looks were taken away as too old; it can be compared with nothing any more.
+    pub pruned: Option<Timestamp>,
     /// What it was allowed; unknown of sweeps that an earlier rdprint began.
     pub allowed: Option<Allowed>,
 }
@@ -57,7 +59,7 @@ pub struct Allowed {
 
 const SELECT: &str =
     "SELECT s.id, s.state, s.started, s.ended, s.identity, s.cursor, s.coverage, f.hash, s.previous, s.misses,
-        a.notation, a.authorisation
+        a.notation, a.authorisation, s.pruned
     FROM sweep s JOIN fingerprint_set f ON f.id = s.fingerprint_set LEFT JOIN scope a ON a.id = s.scope";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Sweep> {
@@ -75,6 +77,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Sweep> {
         fingerprint_set: row.get(7)?,
         previous: row.get(8)?,
         misses: row.get(9)?,
+        pruned: row.get::<_, Option<i64>>(12)?.map(time),
         allowed: scope.map(|scope| Allowed { scope, authorisation }),
     })
 }

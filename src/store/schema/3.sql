@@ -34,3 +34,10 @@ ALTER TABLE case_file ADD COLUMN last_turn INTEGER NOT NULL DEFAULT 0;
 UPDATE case_file SET
     first_turn = (SELECT coalesce(max(id), 0) FROM sweep WHERE started <= case_file.first_seen),
     last_turn = (SELECT coalesce(max(id), 0) FROM sweep WHERE started <= case_file.last_seen);
+
+-- When the looks of a sweep were taken away as too old, and how many there were: endpoints that it saw, and those it missed.
+ALTER TABLE sweep ADD COLUMN pruned INTEGER;
+ALTER TABLE sweep ADD COLUMN rdp INTEGER;
+ALTER TABLE sweep ADD COLUMN missed INTEGER;
+-- How often pruned sweeps missed an endpoint since the last of them that saw it, whose look is kept.
+ALTER TABLE endpoint ADD COLUMN pruned_misses INTEGER NOT NULL DEFAULT 0;

@@ -106,7 +106,7 @@ fn the_last_look_is_the_last_whoever_took_it() {
     // A look that found nobody is kept as it was.
     store.keep_recheck(&silence(1, 4000)).unwrap();
     assert_eq!(look(&store), (at(4000), Some((at(4000), None))));
-    store.prune(at(9000)).unwrap();
+    store.prune(at(9000), Timestamp::now()).unwrap();
     assert_eq!(look(&store), (at(4000), Some((at(4000), None))), "looks for cases are kept for ever");
     // Of an endpoint that no sweep has seen nothing is kept.
     store.keep_recheck(&host(9, CLONE, 1, 1500)).unwrap();

@@ -152,8 +152,10 @@ fn every_write_waits_for_another_writer() {
         let grouped = super::cases::grouped(store, &set);
         store.keep_cases(&grouped, Timestamp::UNIX_EPOCH).unwrap();
     });
-    beside(&mut store, &mut |store| drop(store.keep_recheck(&host(1, "B", 1, 3)).unwrap()));
-    beside(&mut store, &mut |store| drop(store.prune(Timestamp::from_second(9).unwrap()).unwrap()));
+    beside(&mut store, &mut |store| {
+        store.keep_recheck(&host(1, "B", 1, 3)).unwrap();
+    });
+    beside(&mut store, &mut |store| drop(store.prune(Timestamp::from_second(9).unwrap(), Timestamp::now()).unwrap()));
     beside(&mut store, &mut |store| drop(store.begin("{}", &Allowed::default(), set.hash(), Timestamp::UNIX_EPOCH)));
     assert_eq!(store.sweeps().unwrap().len(), 3);
 }

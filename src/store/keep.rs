@@ -1,6 +1,7 @@
 //! Keeping a history small and safe: pruning and backup.
 
-use std::fs::{self, File};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,7 +9,11 @@ use jiff::Timestamp;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, Transaction};
 
+use same_file::Handle;
+
+use super::open::{remove_beside, remove_copy};
 use super::{Store, StoreError, nanoseconds};
+use crate::place::{beside, give_name};
 
 /// What pruning took away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -97,37 +102,66 @@ impl Store {
 
     /// Copies the history into a new file while others go on writing; what stands there in the end is one moment's state.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        let wrong = |cause| StoreError::of(to, cause);
         let io = |cause| StoreError::Io { path: to.to_owned(), cause };
-        // The name is taken first, so that two backups never write into one file.
-        let claimed = File::create_new(to).map_err(io)?;
-        drop(claimed);
-        let mut partial = to.as_os_str().to_owned();
-        partial.push(".partial");
-        let copied = (|| {
-            let mut copy = Connection::open(&partial).map_err(wrong)?;
-            {
-                let backup = Backup::new(&self.connection, &mut copy).map_err(wrong)?;
-                loop {
-                    match backup.step(PAGES_PER_STEP).map_err(wrong)? {
-                        StepResult::Done => break,
-                        StepResult::More => {}
-                        _ => std::thread::sleep(BACKUP_PAUSE),
-                    }
-                }
-            }
-            // One file, whole in itself: no journal beside it that could be forgotten.
-            copy.pragma_update(None, "journal_mode", "DELETE").map_err(wrong)?;
-            copy.close().map_err(|(_, cause)| wrong(cause))?;
+        if to.symlink_metadata().is_ok() {
+            return Err(StoreError::Taken(to.to_owned()));
+        }
+        let partial = beside(to, ".partial");
+        let claim = claim(&partial).map_err(io)?.ok_or_else(|| StoreError::Busy(to.to_owned()))?;
+        let copied = self.copy(&partial).and_then(|()| {
             File::open(&partial).and_then(|file| file.sync_all()).map_err(io)?;
-            fs::rename(&partial, to).map_err(io)
-        })();
+            give_name(&partial, to).map_err(|cause| match cause.kind() {
+                ErrorKind::AlreadyExists => StoreError::Taken(to.to_owned()),
+                _ => io(cause),
+            })
+        });
         if copied.is_err() {
             // The failure itself is what is told.
-            let _best_effort = (fs::remove_file(&partial), fs::remove_file(to));
+            let _best_effort = remove_copy(&partial);
         }
+        drop(claim);
         copied
     }
+
+    fn copy(&self, partial: &Path) -> Result<(), StoreError> {
+        let wrong = |cause| StoreError::of(partial, cause);
+        let mut copy = Connection::open(partial).map_err(wrong)?;
+        {
+            let backup = Backup::new(&self.connection, &mut copy).map_err(wrong)?;
+            loop {
+                match backup.step(PAGES_PER_STEP).map_err(wrong)? {
+                    StepResult::Done => break,
+                    StepResult::More => {}
+                    _ => std::thread::sleep(BACKUP_PAUSE),
+                }
+            }
+        }
+        // One file, whole in itself: no journal beside it that could be forgotten.
+        copy.pragma_update(None, "journal_mode", "DELETE").map_err(wrong)?;
+        copy.close().map_err(|(_, cause)| wrong(cause))
+    }
+}
+
+/// An empty file of this name that is ours alone, unless another process has it. What a killed backup left there goes.
+///
+/// The lock is none of SQLite's, and lives longer than its connection: to close a file takes away the locks that SQLite has on
+/// it in the same process. On Windows such a lock keeps SQLite itself out, and two backups into one file are not told apart.
+fn claim(partial: &Path) -> io::Result<Option<File>> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(partial)?;
+    if cfg!(unix) {
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        // Whoever had it until now may have given it its name meanwhile.
+        if Handle::from_path(partial).ok() != Some(Handle::from_file(file.try_clone()?)?) {
+            return Ok(None);
+        }
+    }
+    file.set_len(0)?;
+    remove_beside(partial)?;
+    Ok(Some(file))
 }
 
 /// The last sweep of those that are old enough: it and all before it. A sweep that is dated in the future tells nothing, and one

@@ -2,29 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::super::{Exit, Failure, stdout};
 use crate::cases::Templates;
+use crate::place::{beside, give_name};
 use crate::sweep::file::replace;
 
 /// Writes a file that is not there yet; another process that has the same idea does not lose its own.
 pub(super) fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
+    let new = beside(path, ".new");
     let written = File::create(&new).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        match fs::hard_link(&new, path) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
-            // Some file systems have no links; then the name is taken first.
-            Err(_) => File::create_new(path).and_then(|_claimed| fs::rename(&new, path)),
-        }
+        give_name(&new, path)
     });
-    // Where it was renamed it is not there any more; what else can go wrong was told already.
-    let _best_effort = fs::remove_file(&new);
+    if written.is_err() {
+        // The failure itself is what is told.
+        let _best_effort = fs::remove_file(&new);
+    }
     written
 }
 

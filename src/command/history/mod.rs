@@ -86,7 +86,9 @@ pub(super) fn run(flags: &HistoryFlags) -> Result<Exit, Failure> {
         }
         _ => None,
     };
-    let mut store = Store::open_existing(&flags.history).map_err(Failure::usage)?;
+    let open =
+        if matches!(flags.question, Question::Prune { .. }) { Store::open_existing } else { Store::open_to_read };
+    let mut store = open(&flags.history).map_err(Failure::usage)?;
     let mut show = Show::new(flags.json);
     let asked = answer(&flags.question, &mut store, &mut show)?;
     show.finish()?;

@@ -37,7 +37,7 @@ impl Store {
     /// A record of an endpoint that never spoke RDP leaves no row; of one that did, and did not this time, its status.
     /// Returns the turn of these looks; those of later batches have higher ones.
     pub fn commit(&mut self, sweep: i64, records: &[Record], cursor: Option<&str>) -> Result<i64, StoreError> {
-        self.write(|transaction| {
+        self.write_sweep(sweep, |transaction| {
             let turn = turn(transaction)?;
             for record in records {
                 keep(transaction, Batch { sweep, turn }, record)?;

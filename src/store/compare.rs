@@ -78,7 +78,7 @@ impl Store {
     pub fn conclude(&mut self, sweep: i64, conclusion: &Conclusion<'_>) -> Result<(), StoreError> {
         let previous = self.complete_before(sweep)?.map(|previous| previous.id);
         let Conclusion { comparison, silenced, alerts, news, misses: limit, coverage, ended } = conclusion;
-        self.write(|transaction| {
+        self.write_sweep(sweep, |transaction| {
             for (id, Standing { presence, misses, .. }) in &comparison.standings {
                 let sql = "UPDATE endpoint SET presence = ?2, misses = ?3 WHERE id = ?1";
                 transaction.prepare_cached(sql)?.execute(params![id, <&str>::from(*presence), misses])?;

@@ -23,6 +23,17 @@ pub enum StoreError {
     /// Another process makes the same copy.
     #[error("another backup is just being written to `{0}`; wait for its end, or name another file")]
     Busy(PathBuf),
+    /// Another run goes on with the sweep, although there is a lock against that.
+    #[error(
+        "history `{path}`: another run has taken sweep {sweep} over, so this one writes nothing more; somebody removed the \
+         lock beside the history while it was held"
+    )]
+    TakenOver {
+        /// The file.
+        path: PathBuf,
+        /// The sweep.
+        sweep: i64,
+    },
     /// It can be read only by changing it, and may not be changed.
     #[error(
         "history `{path}` cannot be read where nothing may be written: {why}; copy it, with the `-wal` beside it if there is \

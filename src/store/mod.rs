@@ -37,6 +37,8 @@ pub use sweeps::{Allowed, State, Sweep};
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    /// What this run drew when it began a sweep or went on with one.
+    runner: Option<String>,
 }
 
 impl Store {

@@ -37,7 +37,7 @@ impl Store {
         let io = |cause| StoreError::Io { path: new.clone(), cause };
         remove_copy(&new).map_err(io)?;
         let connection = Connection::open(&new).map_err(|cause| StoreError::of(&new, cause))?;
-        let mut store = Self { connection, path: new.clone() };
+        let mut store = Self { connection, path: new.clone(), runner: None };
         store.migrate(SCHEMAS)?;
         store.connection.close().map_err(|(_, cause)| StoreError::of(&new, cause))?;
         File::open(&new).and_then(|file| file.sync_all()).map_err(io)?;
@@ -80,7 +80,7 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)
             .map_err(|cause| StoreError::of(path, cause))?;
-        let store = Self { connection, path: path.to_owned() };
+        let store = Self { connection, path: path.to_owned(), runner: None };
         store.recognise()?;
         store.check()?;
         match store.pragma("user_version")? {
@@ -92,7 +92,7 @@ impl Store {
     fn open_with(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
         let wrong = |cause| StoreError::of(path, cause);
         let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(wrong)?;
-        let mut store = Self { connection, path: path.to_owned() };
+        let mut store = Self { connection, path: path.to_owned(), runner: None };
         store.connection.busy_timeout(PATIENCE).map_err(wrong)?;
         // Whose file it is comes first: nothing of somebody else's may be changed, not even its journal mode.
         store.recognise()?;

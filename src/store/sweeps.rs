@@ -1,7 +1,7 @@
 //! The sweeps themselves: begun, gone on with, given up, listed.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use sha2::{Digest as _, Sha256};
 use strum::{Display, EnumString, IntoStaticStr};
 
@@ -101,6 +101,11 @@ fn scope_id(connection: &Connection, allowed: &Allowed) -> rusqlite::Result<i64>
     connection.prepare_cached("SELECT id FROM scope WHERE hash = ?1")?.query_row([hash], |row| row.get(0))
 }
 
+fn draw_runner(transaction: &Transaction<'_>, sweep: i64) -> rusqlite::Result<String> {
+    let sql = "UPDATE sweep SET runner = lower(hex(randomblob(16))) WHERE id = ?1 RETURNING runner";
+    transaction.prepare_cached(sql)?.query_row([sweep], |row| row.get(0))
+}
+
 impl Store {
     /// Begins a sweep; one that was running is given up.
     pub fn begin(
@@ -110,7 +115,7 @@ impl Store {
         fingerprint_set: &str,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
-        self.write(|transaction| {
+        let (id, runner) = self.write(|transaction| {
             transaction.execute(
                 "UPDATE sweep SET state = 'abandoned', ended = ?1 WHERE state = 'running'",
                 [nanoseconds(now)],
@@ -121,8 +126,10 @@ impl Store {
                 params![nanoseconds(now), identity, set, scope_id(transaction, allowed)?],
             )?;
             let id = transaction.last_insert_rowid();
-            Ok(id)
-        })
+            Ok((id, draw_runner(transaction, id)?))
+        })?;
+        self.runner = Some(runner);
+        Ok(id)
     }
 
     /// The sweep that can be gone on with.
@@ -153,20 +160,39 @@ impl Store {
     /// Goes on with a sweep under these fingerprints, which may be newer than those that it began with. What is allowed
     /// is written only where that was not known; nobody may change afterwards what a sweep was allowed.
     pub fn go_on(&mut self, sweep: i64, allowed: &Allowed, fingerprint_set: &str) -> Result<(), StoreError> {
-        self.write(|transaction| {
+        let runner = self.write(|transaction| {
             let (set, scope) = (set_id(transaction, fingerprint_set)?, scope_id(transaction, allowed)?);
             transaction.execute(
                 "UPDATE sweep SET fingerprint_set = ?2, scope = coalesce(scope, ?3) WHERE id = ?1",
                 [sweep, set, scope],
             )?;
-            Ok(())
-        })
+            draw_runner(transaction, sweep)
+        })?;
+        self.runner = Some(runner);
+        Ok(())
+    }
+
+    /// As [`Store::write`], for what only the run may write that carries the sweep out. The lock sees to it that there is
+    /// one; should somebody remove that, the run that came later goes on, and the other one learns of it here.
+    pub(super) fn write_sweep<T>(
+        &mut self,
+        sweep: i64,
+        write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let runner = self.runner.clone();
+        let written = self.write(|transaction| {
+            let is_ours = "SELECT runner IS ?2 AND state = 'running' FROM sweep WHERE id = ?1";
+            let is_ours = runner.is_none()
+                || transaction.prepare_cached(is_ours)?.query_row(params![sweep, runner], |row| row.get(0))?;
+            if is_ours { write(transaction).map(Some) } else { Ok(None) }
+        })?;
+        written.ok_or_else(|| StoreError::TakenOver { path: self.path.clone(), sweep })
     }
 
     /// Takes a sweep back to where it was when everything could still be believed: `cursor` is how far it had come then,
     /// and endpoints that it missed after that turn are as if they had not been probed. Those that it saw were there.
     pub fn rewind(&mut self, sweep: i64, cursor: Option<&str>, turn: Option<i64>) -> Result<(), StoreError> {
-        self.write(|transaction| {
+        self.write_sweep(sweep, |transaction| {
             transaction.execute(
                 "DELETE FROM sighting WHERE sweep = ?1 AND observation IS NULL AND coalesce(turn, sweep) > ?2",
                 params![sweep, turn.unwrap_or(i64::MIN)],

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::{Failure, stdout};
 use crate::change::Change;
 use crate::scan::Coverage;
-use crate::store::{Outcome, PastChange, PastLook, Pruned, Sweep};
+use crate::store::{Outcome, PastChange, PastLook, Pruned, State, Sweep};
 use crate::sweep::news::write_change;
 use crate::visible::visible;
 
@@ -58,9 +58,11 @@ impl Show {
             let probed = coverage.as_ref().map_or_else(String::new, |coverage| format!(", probed {}", coverage.probed));
             let authorised =
                 authorisation.map_or_else(String::new, |reason| format!(", authorised: {}", visible(reason)));
+            // Whether a process is at it is for the lock to say; that it can be gone on with is what is known here.
+            let state = if *state == State::Running { "unfinished" } else { state.into() };
             let pruned = if pruned.is_some() { ", looks pruned" } else { "" };
             format!(
-                "{id:>5}  {state:<9}  {started:.0} to {ended}{probed}, RDP {seen}, missed {missed}{pruned}{authorised}"
+                "{id:>5}  {state:<10}  {started:.0} to {ended}{probed}, RDP {seen}, missed {missed}{pruned}{authorised}"
             )
         };
         let json = || {

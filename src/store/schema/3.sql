@@ -41,3 +41,6 @@ ALTER TABLE sweep ADD COLUMN rdp INTEGER;
 ALTER TABLE sweep ADD COLUMN missed INTEGER;
 -- How often pruned sweeps missed an endpoint since the last of them that saw it, whose look is kept.
 ALTER TABLE endpoint ADD COLUMN pruned_misses INTEGER NOT NULL DEFAULT 0;
+
+-- Drawn by each run that begins a sweep or goes on with it. A run that is not the last one writes nothing any more.
+ALTER TABLE sweep ADD COLUMN runner TEXT;

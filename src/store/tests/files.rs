@@ -70,7 +70,7 @@ fn every_earlier_schema_becomes_the_newest() {
     for schema in 1..=SCHEMAS.len() {
         let folder = Folder::new();
         let path = folder.path("history.db");
-        let mut store = Store { connection: Connection::open(&path).unwrap(), path: path.clone() };
+        let mut store = Store { connection: Connection::open(&path).unwrap(), path: path.clone(), runner: None };
         store.migrate(&SCHEMAS[..schema]).unwrap();
         let id = store.id().unwrap();
         drop(store);
@@ -234,7 +234,7 @@ fn a_history_is_read_where_nothing_may_be_written() {
     fs::copy(&path, &odd).unwrap();
     assert_eq!(Store::open_unwritable(&odd, &cause()).unwrap().sweeps().unwrap().len(), 1);
     let old = folder.path("old.db");
-    let mut earlier = Store { connection: Connection::open(&old).unwrap(), path: old.clone() };
+    let mut earlier = Store { connection: Connection::open(&old).unwrap(), path: old.clone(), runner: None };
     earlier.migrate(&SCHEMAS[..1]).unwrap();
     drop(earlier);
     let error = Store::open_unwritable(&old, &cause()).unwrap_err().to_string();

@@ -31,13 +31,11 @@ pub fn real(path: &Path) -> io::Result<PathBuf> {
             found => return found,
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        match fs::read_link(&path) {
-            Ok(target) => path = folder.join(target),
-            Err(_) => {
-                let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
-                return Ok(folder.canonicalize()?.join(name));
-            }
-        }
+        let Ok(target) = fs::read_link(&path) else {
+            let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
+            return Ok(folder.canonicalize()?.join(name));
+        };
+        path = folder.join(target);
     }
     Err(io::Error::other("too many links lead to one another"))
 }

@@ -2,6 +2,7 @@
 //! sweep.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
 
 use clap::Args;
@@ -84,18 +85,20 @@ pub(super) fn run(flags: &SiteFlags, recheck: &RecheckFlags) -> Result<Exit, Fai
     let mut looks: HashMap<SocketAddr, (Moment, Observation)> = HashMap::new();
     for case in &cases {
         let endpoint = case.binding.endpoint;
-        if !looks.contains_key(&endpoint) {
-            let seen = runtime.block_on(async {
-                prober.admit().await;
-                prober.probe(endpoint).await
-            });
-            let seen = seen.map_err(Failure::own_fault)?;
-            // Kept before anything else is looked at, so that no stop loses it.
-            let at = site.store.keep_recheck(&seen).map_err(|error| trouble(&error))?;
-            looks.insert(endpoint, (at, seen));
-        }
         // What this look showed, and nothing that anybody saw at another time.
-        let Some((at, seen)) = looks.get(&endpoint) else { continue };
+        let (at, seen) = match looks.entry(endpoint) {
+            Entry::Occupied(look) => look.into_mut(),
+            Entry::Vacant(place) => {
+                let seen = runtime.block_on(async {
+                    prober.admit().await;
+                    prober.probe(endpoint).await
+                });
+                let seen = seen.map_err(Failure::own_fault)?;
+                // Kept before anything else is looked at, so that no stop loses it.
+                let at = site.store.keep_recheck(&seen).map_err(|error| trouble(&error))?;
+                place.insert((at, seen))
+            }
+        };
         let now = Timestamp::now();
         let rules = Rules {
             set: &site.set,

@@ -155,7 +155,13 @@ fn answer(question: &Question, store: &mut Store, show: &mut Show) -> Result<Exi
             let now = Timestamp::now();
             let age = SignedDuration::try_from(*older_than).unwrap_or(SignedDuration::MAX);
             let before = now.checked_sub(age).unwrap_or(Timestamp::MIN);
-            let pruned = store.prune(before, now).map_err(failed)?;
+            let pruned = store.prune(before, now).map_err(|error| {
+                if error.is_own_fault() {
+                    Failure::own_fault(format!("{error}; nothing was taken away"))
+                } else {
+                    failed(error)
+                }
+            })?;
             if let Some(cause) = &pruned.not_shrunk {
                 eprintln!(
                     "rdprint: what was old is taken away, but `{}` could not be made smaller: {}; the room in it is used \

@@ -22,6 +22,21 @@ pub fn give_name(file: &Path, name: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// A new file in the place of one that was left over. That goes first: if whoever left it was killed just when it got its
+/// name, it is the same file under two, and must not be written to.
+pub fn create_anew(path: &Path) -> io::Result<File> {
+    remove(path)?;
+    File::create_new(path)
+}
+
+/// Removes a file, if it is there.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// The one name of a file, whatever links lead there; it need not be there yet, only its folder.
 pub fn real(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::sweeps::set_id;
-use super::{Store, StoreError, json, nanoseconds, octets, text, turn};
+use super::{Store, StoreError, json, last_turn, nanoseconds, octets, text, turn};
 use crate::change::{Shown, Verdict};
 use crate::fingerprint::FingerprintSet;
 use crate::observe::{Observation, Status};
@@ -38,7 +38,7 @@ impl Store {
     /// Returns the turn of these looks; those of later batches have higher ones.
     pub fn commit(&mut self, sweep: i64, records: &[Record], cursor: Option<&str>) -> Result<i64, StoreError> {
         self.write_sweep(sweep, |transaction| {
-            let turn = turn(transaction)?;
+            let turn = if records.is_empty() { last_turn(transaction)? } else { turn(transaction)? };
             for record in records {
                 keep(transaction, Batch { sweep, turn }, record)?;
             }

@@ -1,6 +1,6 @@
 //! Keeping a history small and safe: pruning and backup.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
@@ -142,26 +142,36 @@ impl Store {
     }
 }
 
-/// An empty file of this name that is ours alone, unless another process has it. What a killed backup left there goes.
+/// A new file of this name that is ours alone, unless another process has it. What a killed backup left there goes; it is not
+/// written to, since it may be a copy that had just got its name.
 ///
 /// The lock is none of SQLite's, and lives longer than its connection: to close a file takes away the locks that SQLite has on
 /// it in the same process. On Windows such a lock keeps SQLite itself out, and two backups into one file are not told apart.
 fn claim(partial: &Path) -> io::Result<Option<File>> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(partial)?;
-    if cfg!(unix) {
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-        // Whoever had it until now may have given it its name meanwhile.
-        if Handle::from_path(partial).ok() != Some(Handle::from_file(file.try_clone()?)?) {
-            return Ok(None);
-        }
+    let is_locked = |file: &File| match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    };
+    if !cfg!(unix) {
+        remove_copy(partial)?;
+        return File::create_new(partial).map(Some);
     }
-    file.set_len(0)?;
-    remove_beside(partial)?;
-    Ok(Some(file))
+    // Who has the lock of what stands there may take it away; in the meantime it may have become another's.
+    let is_at = |file: &File| {
+        Ok::<_, io::Error>(Handle::from_path(partial).ok() == Some(Handle::from_file(file.try_clone()?)?))
+    };
+    match File::open(partial) {
+        Ok(left) if is_locked(&left)? && is_at(&left)? => remove_copy(partial)?,
+        Ok(_) => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => remove_beside(partial)?,
+        Err(error) => return Err(error),
+    }
+    match File::create_new(partial) {
+        Ok(file) => Ok((is_locked(&file)? && is_at(&file)?).then_some(file)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The last sweep of those that are old enough: it and all before it. A sweep that is dated in the future tells nothing, and one

@@ -103,6 +103,11 @@ fn turn(transaction: &Transaction<'_>) -> rusqlite::Result<i64> {
     transaction.prepare_cached("UPDATE history SET turn = turn + 1 RETURNING turn")?.query_row((), |row| row.get(0))
 }
 
+/// The turn of what was written last.
+fn last_turn(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("SELECT turn FROM history")?.query_row((), |row| row.get(0))
+}
+
 /// A value of ours as the JSON text of a column.
 fn text<T: Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::{Store, StoreError};
-use crate::place::{beside, give_name, real};
+use crate::place::{beside, give_name, real, remove};
 
 /// The schemas, each as what is to be done to the one before. Number N makes schema N, and is never changed once a version
 /// of rdprint with it is out.
@@ -167,11 +167,4 @@ pub(super) fn remove_copy(path: &Path) -> io::Result<()> {
 /// Removes what SQLite may have left beside a file.
 pub(super) fn remove_beside(path: &Path) -> io::Result<()> {
     ["-journal", "-wal", "-shm"].iter().try_for_each(|ending| remove(&beside(path, ending)))
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

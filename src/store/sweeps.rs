@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use sha2::{Digest as _, Sha256};
 use strum::{Display, EnumString, IntoStaticStr};
 
-use super::{Store, StoreError, json, nanoseconds, text, time};
+use super::{Store, StoreError, json, last_turn, nanoseconds, text, time};
 
 /// How a sweep stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
@@ -204,7 +204,7 @@ impl Store {
 
     /// The turn of the last thing that was written.
     pub fn turn(&self) -> Result<i64, StoreError> {
-        self.row("SELECT turn FROM history", ())
+        last_turn(&self.connection).map_err(self.wrong())
     }
 
     fn one(&self, condition: &str, parameters: impl rusqlite::Params) -> Result<Option<Sweep>, StoreError> {

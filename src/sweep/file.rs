@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::output::{CsvOptions, format_of, sink};
+use crate::place::{beside, create_anew};
 use crate::store::Store;
 
 /// How often the heartbeat is written while a sweep goes on.
@@ -16,9 +17,8 @@ const BEAT: Duration = Duration::from_secs(60);
 
 /// Writes a new file beside the old one, puts it on the disk, and gives it the old one's name.
 pub fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let written = File::create(&new).and_then(|file| {
+    let new = beside(path, ".new");
+    let written = create_anew(&new).and_then(|file| {
         write(&file)?;
         file.sync_all()?;
         fs::rename(&new, path)

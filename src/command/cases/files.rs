@@ -1,19 +1,19 @@
 //! Files that people send: whole or not there at all, and never in the place of another without a word.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::super::{Exit, Failure, stdout};
 use crate::cases::Templates;
-use crate::place::{beside, give_name};
+use crate::place::{beside, create_anew, give_name};
 use crate::sweep::file::replace;
 
 /// Writes a file that is not there yet; another process that has the same idea does not lose its own.
 pub(super) fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let new = beside(path, ".new");
-    let written = File::create(&new).and_then(|mut file| {
+    let written = create_anew(&new).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         give_name(&new, path)

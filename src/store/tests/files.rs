@@ -202,6 +202,13 @@ fn a_backup_appears_whole_or_not_at_all() {
     let left = ["copy.db.partial", "copy.db.partial-journal"].map(|name| folder.path(name).exists());
     assert_eq!(left, [false, false]);
     assert!(matches!(store.backup(&copy), Err(StoreError::Taken(_))));
+    // Killed when the copy had just got its name: the two are one file, and the next backup must leave it as it is.
+    let moved = folder.path("moved.db");
+    fs::hard_link(&copy, folder.path("copy.db.partial")).unwrap();
+    fs::rename(&copy, &moved).unwrap();
+    store.backup(&copy).unwrap();
+    assert_eq!(Store::open_existing(&moved).unwrap().sweeps().unwrap().len(), 1);
+    fs::remove_file(&copy).unwrap();
     // Another one that is just being written is left alone.
     #[cfg(unix)]
     {

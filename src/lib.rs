@@ -18,6 +18,7 @@ pub mod import;
 pub mod knowledge;
 pub mod observe;
 pub mod output;
+pub mod place;
 pub mod probe;
 pub mod proto;
 pub mod resolve;

@@ -40,6 +40,29 @@ pub enum State {
     FalsePositive,
 }
 
+/// When something happened: in which order, and at what time by the clock of that day. Clocks jump, so the order is the
+/// history's own, and the time only tells apart what an earlier schema did not number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "Timestamp", into = "Timestamp")]
+pub struct Moment {
+    /// Later looks and events have higher numbers.
+    pub turn: i64,
+    /// The time.
+    pub at: Timestamp,
+}
+
+impl From<Timestamp> for Moment {
+    fn from(at: Timestamp) -> Self {
+        Self { turn: 0, at }
+    }
+}
+
+impl From<Moment> for Timestamp {
+    fn from(moment: Moment) -> Self {
+        moment.at
+    }
+}
+
 /// What a case is bound to: if any of it is another, it is another case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Binding {
@@ -68,16 +91,16 @@ pub struct Case {
     /// How it stands.
     pub state: State,
     /// Since when it stands so.
-    pub since: Timestamp,
+    pub since: Moment,
     /// Why, where somebody said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// When it was opened.
     pub opened: Timestamp,
     /// The first look that showed it.
-    pub first_seen: Timestamp,
+    pub first_seen: Moment,
     /// The last look that showed it.
-    pub last_seen: Timestamp,
+    pub last_seen: Moment,
 }
 
 /// A finding at an endpoint that more than a name bears out, and that no rule holds back.
@@ -94,9 +117,9 @@ pub struct Finding {
     /// How well it is borne out.
     pub confidence: Confidence,
     /// The first look that showed it.
-    pub first_seen: Timestamp,
+    pub first_seen: Moment,
     /// The last look.
-    pub last_seen: Timestamp,
+    pub last_seen: Moment,
 }
 
 /// What the findings of a moment mean for the cases.
@@ -137,7 +160,7 @@ pub fn group(findings: Vec<Finding>, customers: &Customers, known: &[Case]) -> G
     let known: HashMap<&Binding, &Case> = known.iter().map(|case| (&case.binding, case)).collect();
     let mut grouped = Grouped::default();
     for finding in findings {
-        let Some(owner) = customers.owner(finding.endpoint.ip(), finding.last_seen) else {
+        let Some(owner) = customers.owner(finding.endpoint.ip(), finding.last_seen.at) else {
             grouped.unowned.push(finding);
             continue;
         };
@@ -151,7 +174,7 @@ pub fn group(findings: Vec<Finding>, customers: &Customers, known: &[Case]) -> G
             None => {
                 // What was seen while the address was another's is not this customer's to hear of.
                 let was_theirs = customers
-                    .owner(finding.endpoint.ip(), finding.first_seen)
+                    .owner(finding.endpoint.ip(), finding.first_seen.at)
                     .is_some_and(|then| then.customer_id == owner.customer_id);
                 let first_seen = if was_theirs { finding.first_seen } else { finding.last_seen };
                 grouped.new.push((binding, Finding { first_seen, ..finding }));

@@ -19,8 +19,8 @@ fn finding(endpoint: &str, seen: &str) -> Finding {
         identity: "name WIN-BUNS25TD77J".to_owned(),
         class: Class::CriminalImage,
         confidence: Confidence::Strong,
-        first_seen: at(SEEN),
-        last_seen: at(seen),
+        first_seen: at(SEEN).into(),
+        last_seen: at(seen).into(),
     }
 }
 
@@ -31,11 +31,11 @@ fn case(binding: &Binding, state: State, since: &str) -> Case {
         class: Class::CriminalImage,
         confidence: Confidence::Strong,
         state,
-        since: at(since),
+        since: at(since).into(),
         reason: None,
         opened: at(SEEN),
-        first_seen: at(SEEN),
-        last_seen: at(SEEN),
+        first_seen: at(SEEN).into(),
+        last_seen: at(SEEN).into(),
     }
 }
 
@@ -51,7 +51,11 @@ fn a_finding_opens_one_case_with_the_customer_of_that_time() {
     assert_eq!((again.seen.len(), again.new.len(), again.returned.len()), (1, 0, 0));
     let later = group(vec![finding("127.0.0.9:3389", "2026-12-01T00:00:00Z")], &customers(), &known);
     assert_eq!((later.new[0].0.customer_id.as_str(), later.seen.len()), ("bob", 0));
-    assert_eq!(later.new[0].1.first_seen, at("2026-12-01T00:00:00Z"), "bob is not told what was seen in alice's time");
+    assert_eq!(
+        later.new[0].1.first_seen.at,
+        at("2026-12-01T00:00:00Z"),
+        "bob is not told what was seen in alice's time"
+    );
 }
 
 #[test]
@@ -83,5 +87,19 @@ fn what_was_resolved_returns_when_it_is_seen_afterwards() {
         let known = [case(&first[0].0, state, since)];
         let again = group(vec![finding("127.0.0.9:3389", "2026-11-22T11:00:00Z")], &customers(), &known);
         assert_eq!(again.returned, returned, "{state} {since}");
+    }
+}
+
+#[test]
+fn what_came_after_what_is_no_matter_of_clocks() {
+    let first = group(vec![finding("127.0.0.9:3389", SEEN)], &customers(), &[]).new;
+    let moment = |turn, time| Moment { turn, at: at(time) };
+    let (early, late) = ("2026-11-22T10:00:00Z", "2026-11-29T10:00:00Z");
+    for (seen, since, returned) in
+        [(moment(1, late), moment(2, early), vec![]), (moment(3, early), moment(2, late), vec![7])]
+    {
+        let known = [Case { since, ..case(&first[0].0, State::Resolved, SEEN) }];
+        let again = Finding { last_seen: seen, ..finding("127.0.0.9:3389", SEEN) };
+        assert_eq!(group(vec![again], &customers(), &known).returned, returned, "{seen:?}");
     }
 }

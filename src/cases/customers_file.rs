@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use thiserror::Error;
 
 use super::customers::{Builder, Customers};
+use super::line_ends::LineEnds;
 use super::prefix::{Prefix, Validity};
 use crate::given::LONGEST_LINE;
 use crate::observe::nearest;
@@ -63,6 +64,10 @@ impl CustomersError {
         }
     }
 
+    fn add_first(&mut self, line: u64, cause: &impl fmt::Display) {
+        self.complaints.insert(0, format!("{}:{line}: {cause}", self.file));
+    }
+
     fn one(file: &str, line: u64, cause: &impl fmt::Display) -> Self {
         let mut error = Self::new(file);
         error.add(line, cause);
@@ -92,10 +97,11 @@ impl Customers {
         }
         start.truncate(filled);
         let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start);
-        let header = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let header = text.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
         let delimiter = if header.contains(&b';') && !header.contains(&b',') { b';' } else { b',' };
+        let whole = LineEnds::new(text.chain(source));
         let room = Rc::new(Cell::new(LONGEST_LINE));
-        let source = OneRow { source: text.chain(source), room: room.clone() };
+        let source = OneRow { source: whole, room: room.clone() };
         let mut reader =
             ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(source);
         let mut row = ByteRecord::new();
@@ -127,6 +133,24 @@ impl Customers {
                 Ok(()) => {}
                 Err(cause) => errors.add(line, &cause),
             }
+        }
+        // Told first, since it explains the rest.
+        let ends = &reader.get_ref().source;
+        if let Some(line) = ends.stray() {
+            errors.add_first(
+                line,
+                &"a carriage return stands here that ends no line; save the file with the line ends of Unix or Windows",
+            );
+        } else if let Some(cut) = COLUMNS
+            .iter()
+            .zip(places)
+            .find(|(name, place)| !ends.is_ended() && **name != "notes" && *place == Some(columns - 1))
+        {
+            let cause = format!(
+                "the last line has no line end, so its cell `{}` may have been cut off; end it with one, if the file is whole",
+                cut.0
+            );
+            errors.add(reader.position().line(), &cause);
         }
         let (customers, overlaps) = builder.finish();
         for (first, second) in overlaps {
@@ -188,13 +212,15 @@ fn places(header: &ByteRecord) -> Result<Places, String> {
 fn add(builder: &mut Builder, row: &ByteRecord, places: &Places, line: u64) -> Result<(), String> {
     let mut cells = [""; COLUMNS.len()];
     for ((cell, place), name) in cells.iter_mut().zip(places).zip(COLUMNS) {
-        let bytes = place.and_then(|place| row.get(place)).unwrap_or_default().trim_ascii();
-        if bytes.len() > LONGEST_CELL || bytes.contains(&b'\n') {
+        let bytes = place.and_then(|place| row.get(place)).unwrap_or_default();
+        // Asked before it is trimmed: the line end behind an open quotation mark belongs to the cell.
+        if bytes.len() > LONGEST_CELL || memchr::memchr2(b'\n', b'\r', bytes).is_some() {
             return Err(format!(
                 "the cell `{name}` runs over several lines or is longer than {LONGEST_CELL} bytes; is a quotation mark not \
                  closed?"
             ));
         }
+        let bytes = bytes.trim_ascii();
         *cell =
             std::str::from_utf8(bytes).map_err(|_| format!("the cell `{name}` is not UTF-8; save the file as such"))?;
         // Most cells are plain, which is seen at a glance.

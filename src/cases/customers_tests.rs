@@ -169,3 +169,42 @@ fn a_bad_row_is_named_and_nothing_of_the_file_is_used() {
     assert_eq!(error.lines().count(), 22, "{error}");
     assert!(error.contains("… and 30 more of this kind"), "{error}");
 }
+
+#[test]
+fn no_row_vanishes_behind_a_carriage_return() {
+    let stray = "a carriage return stands here that ends no line; save the file with the line ends of Unix or Windows";
+    let small = "127.9.0.1,SMALL,,en,,,\r";
+    let hidden = format!("127.0.0.0/8,BIG,,en,,,\r10.0.0.0/8,X,,en,\"oops\r{small}");
+    refused(format!("{HEADER}{hidden}"), &format!("customers.csv:2: {stray}"));
+    refused(format!("{HEADER}{hidden}").replace('\n', "\r"), &format!("customers.csv:1: {stray}"));
+    refused(format!("{HEADER}{small}"), &format!("customers.csv:2: {stray}"));
+    // In a cell that means nothing, in one that nobody reads on purpose, at the edge of a buffer, at the end.
+    refused(format!("{HEADER}192.0.2.0/24,a,,,\"b\rc\",,\n"), &format!("customers.csv:2: {stray}"));
+    refused(format!("{HEADER}192.0.2.0/24,a,,,b\rc,,\n"), &format!("customers.csv:2: {stray}"));
+    let row = |number: u32| format!("192.0.{}.{},a,,,,,\n", number / 256, number % 256);
+    let many: String = (0..20_000).map(row).collect();
+    assert_eq!(rows(&many).unwrap().len(), 20_000);
+    for at in [65_535, 65_536, 65_537] {
+        let mut text = format!("{HEADER}{many}").into_bytes();
+        text.insert(at, b'\r');
+        let line = memchr::memchr_iter(b'\n', &text[..at]).count() + 1;
+        let is_right = text[at + 1] == b'\n';
+        assert!(is_right == read(&text).is_ok(), "{at}");
+        if !is_right {
+            refused(&text, &format!("customers.csv:{line}: {stray}"));
+        }
+    }
+    // A quotation mark that is never closed on the last line swallows its end.
+    refused(format!("{HEADER}192.0.2.0/24,a,,,,,\"\n"), "the cell `valid_to` runs over several lines");
+}
+
+#[test]
+fn a_last_line_that_may_have_been_cut_off_is_refused_where_that_matters() {
+    let cut = "the last line has no line end, so its cell";
+    refused(format!("{HEADER}192.0.2.0/24,a,,,,2026-01-01,"), &format!("customers.csv:2: {cut} `valid_to` may"));
+    refused("customer_id,contact,language,notes,prefix\na,,,,192.0.2.1", &format!("{cut} `prefix` may"));
+    assert!(read("customer_id,contact,language,notes,prefix\na,,,,192.0.2.1\r\n").is_ok());
+    // What was lost of a note moves no address.
+    assert!(read("prefix,customer_id,contact,language,notes\n192.0.2.1,a,,,of long standi").is_ok());
+    refused("prefix,customer_id,contact,language,notes\n192.0.2.1,a,,", "4 cells under a header of 5");
+}

@@ -169,7 +169,7 @@ impl Values {
             ip: observation.ip,
             port: observation.port,
             endpoint: case.binding.endpoint.to_string(),
-            first_seen: moment(case.first_seen),
+            first_seen: moment(case.first_seen.at),
             last_seen: moment(observation.seen_at),
             image: seen(&fingerprint.name),
             shows: fingerprint.shows(),

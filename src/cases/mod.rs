@@ -7,6 +7,7 @@ mod customers_file;
 mod discretion;
 mod folder;
 mod letter;
+mod line_ends;
 mod prefix;
 mod prose;
 mod ready;
@@ -14,7 +15,7 @@ mod spelled;
 mod templates;
 mod xarf;
 
-pub use case::{Binding, Case, Finding, Grouped, State, group, identity, told};
+pub use case::{Binding, Case, Finding, Grouped, Moment, State, group, identity, told};
 pub use customers::{Customers, Owner};
 pub use customers_file::CustomersError;
 pub use folder::folder_name;

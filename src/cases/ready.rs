@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
-use super::{Binding, Case, Customers, Owner, State, identity, told};
+use super::{Binding, Case, Customers, Moment, Owner, State, identity, told};
 use crate::change::Shown;
 use crate::fingerprint::{FingerprintSet, Match};
 use crate::observe::Observation;
@@ -72,16 +72,12 @@ impl<Silenced: Fn(&Binding, &Shown, &Match) -> Option<String>> Rules<'_, Silence
     ///
     /// # Errors
     /// Why none may be written.
-    pub fn ready(
-        &self,
-        case: &Case,
-        look: Option<(Timestamp, Option<&Observation>)>,
-    ) -> Result<(Match, Owner<'_>), Held> {
+    pub fn ready(&self, case: &Case, look: Option<(Moment, Option<&Observation>)>) -> Result<(Match, Owner<'_>), Held> {
         if case.state != State::Open {
             return Err(Held::State(case.state));
         }
-        let Some((at, observation)) = look.filter(|(at, _)| *at > case.first_seen) else {
-            return Err(Held::Once(case.first_seen));
+        let Some((Moment { at, .. }, observation)) = look.filter(|(moment, _)| *moment > case.first_seen) else {
+            return Err(Held::Once(case.first_seen.at));
         };
         if at > self.now {
             return Err(Held::Future(at));

@@ -38,11 +38,11 @@ fn case() -> Case {
         class: crate::fingerprint::Class::CriminalImage,
         confidence: crate::fingerprint::Confidence::Supported,
         state: State::Open,
-        since: at(FIRST),
+        since: at(FIRST).into(),
         reason: None,
         opened: at(FIRST),
-        first_seen: at(FIRST),
-        last_seen: at(LAST),
+        first_seen: at(FIRST).into(),
+        last_seen: at(LAST).into(),
     }
 }
 
@@ -67,8 +67,9 @@ fn ready(
         now: at(NOW),
     };
     let look: Option<(Timestamp, Option<Observation>)> = look.map(|(time, seen)| (at(time), seen));
-    let (_, owner) =
-        rules.ready(case, look.as_ref().map(|(time, seen)| (*time, seen.as_ref()))).map_err(|held| held.to_string())?;
+    let (_, owner) = rules
+        .ready(case, look.as_ref().map(|(time, seen)| ((*time).into(), seen.as_ref())))
+        .map_err(|held| held.to_string())?;
     Ok(owner.customer_id.to_owned())
 }
 
@@ -130,4 +131,22 @@ fn no_letter_on_what_is_settled_or_silenced() {
     }
     let said = ready(&case(), Some((LAST, Some(clone()))), ALICE, Some("suppress.toml:1: ours (me)")).unwrap_err();
     assert_eq!(said, "a rule holds it back: suppress.toml:1: ours (me)");
+}
+
+/// The clock was ahead at the first look and was set right since: the second look is a second one all the same.
+#[test]
+fn the_order_of_looks_is_no_matter_of_clocks() {
+    let set = FingerprintSet::embedded().unwrap();
+    let customers = customers(ALICE);
+    let rules = Rules {
+        set: &set,
+        customers: &customers,
+        silenced: |_: &Binding, _: &Shown, _: &Match| None,
+        max_age: SignedDuration::from_hours(24),
+        now: at(NOW),
+    };
+    let case = Case { first_seen: Moment { turn: 1, at: at("2030-01-01T00:00:00Z") }, ..case() };
+    let ready = |turn| rules.ready(&case, Some((Moment { turn, at: at(LAST) }, Some(&clone())))).map(drop);
+    assert_eq!(ready(2), Ok(()));
+    assert!(ready(1).is_err());
 }

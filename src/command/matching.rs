@@ -68,7 +68,7 @@ pub(super) struct MatchFlags {
 /// Reads everything once, judges each observation and writes it.
 pub(super) fn run(flags: &MatchFlags) -> Result<Exit, Failure> {
     let set = fingerprints::load(&flags.fingerprints)?;
-    let store = flags.history.as_deref().map(Store::open_existing).transpose().map_err(Failure::usage)?;
+    let store = flags.history.as_deref().map(Store::open_to_read).transpose().map_err(Failure::usage)?;
     let files = if store.is_some() { &[] } else { flags.files.as_slice() };
     let sources = import::open(files, flags.from).map_err(Failure::usage)?;
     for source in sources.iter().filter(|source| source.format().is_none()) {

@@ -3,11 +3,18 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::sweeps::set_id;
-use super::{Store, StoreError, json, nanoseconds, octets, text};
+use super::{Store, StoreError, json, last_turn, nanoseconds, octets, text, turn};
 use crate::change::{Shown, Verdict};
 use crate::fingerprint::FingerprintSet;
 use crate::observe::{KeyPossession, Observation, Status};
 use crate::verdict::Record;
+
+/// Looks that are written together.
+#[derive(Clone, Copy)]
+struct Batch {
+    sweep: i64,
+    turn: i64,
+}
 
 /// An endpoint that is known.
 struct Known {
@@ -28,20 +35,19 @@ impl Store {
     /// Writes these records and how far the sweep has come, together or not at all.
     ///
     /// A record of an endpoint that never spoke RDP leaves no row; of one that did, and did not this time, its status.
-    pub fn commit(&mut self, sweep: i64, records: &[Record], cursor: Option<&str>) -> Result<(), StoreError> {
-        let path = self.path.clone();
-        let mut commit = || {
-            let transaction = self.connection.transaction()?;
+    /// Returns the turn of these looks; those of later batches have higher ones.
+    pub fn commit(&mut self, sweep: i64, records: &[Record], cursor: Option<&str>) -> Result<i64, StoreError> {
+        self.write_sweep(sweep, |transaction| {
+            let turn = if records.is_empty() { last_turn(transaction)? } else { turn(transaction)? };
             for record in records {
-                keep(&transaction, sweep, record)?;
+                keep(transaction, Batch { sweep, turn }, record)?;
             }
             if let Some(cursor) = cursor {
                 let mut update = transaction.prepare_cached("UPDATE sweep SET cursor = ?2 WHERE id = ?1")?;
                 update.execute(params![sweep, cursor])?;
             }
-            transaction.commit()
-        };
-        commit().map_err(|cause| StoreError::of(&path, cause))
+            Ok(turn)
+        })
     }
 
     /// Judges with these fingerprints everything that the next sweep may be compared with and that they have not judged.
@@ -66,29 +72,29 @@ impl Store {
             for (id, facts) in &batch {
                 records.push((*id, Record::judge(self.parse("an observation", facts)?, fingerprints)));
             }
-            let path = self.path.clone();
-            let mut write = || {
-                let transaction = self.connection.transaction()?;
+            self.write(|transaction| {
                 for (id, record) in &records {
-                    keep_verdict(&transaction, *id, set, record)?;
+                    keep_verdict(transaction, *id, set, record)?;
                 }
-                transaction.commit()
-            };
-            write().map_err(|cause| StoreError::of(&path, cause))?;
+                Ok(())
+            })?;
         }
     }
 }
 
-fn keep(connection: &Connection, sweep: i64, record: &Record) -> rusqlite::Result<()> {
+fn keep(connection: &Connection, batch: Batch, record: &Record) -> rusqlite::Result<()> {
+    let Batch { sweep, turn } = batch;
     let observation = &record.observation;
     let known = known(connection, observation)?;
     if !observation.speaks_rdp() && record.matches.is_empty() {
         // What was seen earlier in this very sweep was there, whatever happened since.
         return known.map_or(Ok(()), |Known { id, .. }| {
             let mut insert = connection.prepare_cached(
-                "INSERT INTO sighting (endpoint, sweep, seen_at, status) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                "INSERT INTO sighting (endpoint, sweep, seen_at, status, turn) VALUES (?1, ?2, ?3, ?4, ?5)
+                    ON CONFLICT DO NOTHING",
             )?;
-            insert.execute(params![id, sweep, nanoseconds(observation.seen_at), <&str>::from(observation.status)])?;
+            let (at, status) = (nanoseconds(observation.seen_at), <&str>::from(observation.status));
+            insert.execute(params![id, sweep, at, status, turn])?;
             Ok(())
         });
     }
@@ -99,23 +105,23 @@ fn keep(connection: &Connection, sweep: i64, record: &Record) -> rusqlite::Resul
     let likeness = observation.likeness().0;
     let (row, is_new) = match &current {
         Some(current) if current.likeness == likeness => (current.observation, false),
-        _ => (add_observation(connection, sweep, id, record, &likeness, current.as_ref())?, true),
+        _ => (add_observation(connection, batch, id, record, &likeness, current.as_ref())?, true),
     };
     let is_finding = record.findings().next().is_some();
     // Of a finding every look can be told exactly; otherwise, what passes is not worth its room.
     let passing = (is_finding && !is_new).then(|| text(&observation.passing())).transpose()?;
     let mut sight = connection.prepare_cached(
-        "INSERT INTO sighting (endpoint, sweep, seen_at, observation, rtt_us, skew_ms, passing)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO sighting (endpoint, sweep, seen_at, observation, rtt_us, skew_ms, passing, turn)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
             ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at, observation = excluded.observation, status = NULL,
-                rtt_us = excluded.rtt_us, skew_ms = excluded.skew_ms, passing = excluded.passing",
+                rtt_us = excluded.rtt_us, skew_ms = excluded.skew_ms, passing = excluded.passing,
+                turn = excluded.turn",
     )?;
     let skew = observation.ntlm.as_ref().and_then(|ntlm| ntlm.clock_skew_ms);
     let rtt = observation.rtt_us.and_then(|rtt| i64::try_from(rtt).ok());
-    sight.execute(params![id, sweep, nanoseconds(observation.seen_at), row, rtt, skew, passing])?;
+    sight.execute(params![id, sweep, nanoseconds(observation.seen_at), row, rtt, skew, passing, turn])?;
     let mut update = connection.prepare_cached(
-        "UPDATE endpoint SET current = ?2, first_seen = min(first_seen, ?3), last_seen = max(last_seen, ?3)
-            WHERE id = ?1",
+        "UPDATE endpoint SET current = ?2, first_seen = min(first_seen, ?3), last_seen = ?3 WHERE id = ?1",
     )?;
     update.execute(params![id, row, nanoseconds(observation.seen_at)]).map(drop)
 }
@@ -150,7 +156,7 @@ fn add_endpoint(connection: &Connection, observation: &Observation) -> rusqlite:
 
 fn add_observation(
     connection: &Connection,
-    sweep: i64,
+    batch: Batch,
     endpoint: i64,
     record: &Record,
     likeness: &[u8],
@@ -163,12 +169,13 @@ fn add_observation(
     let rests_on = |before: &Shown| shown.rests_on(before, observation.ntlm_name());
     let subject = current.filter(|current| is_broken_off(observation) && rests_on(&current.shown));
     let mut insert = connection.prepare_cached(
-        "INSERT INTO observation (endpoint, sweep, seen_at, likeness, facts, shown, subject)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO observation (endpoint, sweep, seen_at, likeness, facts, shown, subject, turn)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     let (seen_at, facts) = (nanoseconds(observation.seen_at), text(observation)?);
     let subject = subject.map(|current| current.subject);
-    let id = insert.insert(params![endpoint, sweep, seen_at, likeness, facts, text(&shown)?, subject.unwrap_or(0)])?;
+    let (Batch { sweep, turn }, shown) = (batch, text(&shown)?);
+    let id = insert.insert(params![endpoint, sweep, seen_at, likeness, facts, shown, subject.unwrap_or(0), turn])?;
     if subject.is_none() {
         connection.prepare_cached("UPDATE observation SET subject = id WHERE id = ?1")?.execute([id])?;
     }

@@ -79,10 +79,8 @@ impl Store {
     /// Writes a sweep's end: its changes, where the endpoints now stand, and what is owed: alerts, news, the export.
     pub fn conclude(&mut self, sweep: i64, conclusion: &Conclusion<'_>) -> Result<(), StoreError> {
         let previous = self.complete_before(sweep)?.map(|previous| previous.id);
-        let path = self.path.clone();
         let Conclusion { comparison, silenced, alerts, news, announced, misses: limit, coverage, ended } = conclusion;
-        let mut conclude = || {
-            let transaction = self.connection.transaction()?;
+        self.write_sweep(sweep, |transaction| {
             for (id, Standing { presence, misses, .. }) in &comparison.standings {
                 let sql = "UPDATE endpoint SET presence = ?2, misses = ?3 WHERE id = ?1";
                 transaction.prepare_cached(sql)?.execute(params![id, <&str>::from(*presence), misses])?;
@@ -122,21 +120,26 @@ impl Store {
                     WHERE id = ?1",
                 params![sweep, coverage, nanoseconds(*ended), previous, limit, news],
             )?;
-            transaction.commit()
-        };
-        conclude().map_err(|cause| StoreError::of(&path, cause))
+            Ok(())
+        })
     }
 
-    /// Counts what a sweep found.
+    /// Counts what a sweep found, also where the looks themselves were pruned.
     pub fn outcome(&self, sweep: i64) -> Result<Outcome, StoreError> {
+        let counted = "SELECT rdp, missed FROM sweep WHERE id = ?1 AND pruned IS NOT NULL";
+        let counted: Vec<(i64, i64)> = self.rows(counted, [sweep], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let count = |condition: &str| -> Result<i64, StoreError> {
             self.row(&format!("SELECT count(*) FROM sighting WHERE sweep = ?1 AND observation IS {condition}"), [sweep])
         };
         let number = |count: i64| u64::try_from(count).unwrap_or_default();
-        Ok(Outcome { seen: number(count("NOT NULL")?), missed: number(count("NULL")?) })
+        let (seen, missed) = match counted.first() {
+            Some(counted) => *counted,
+            None => (count("NOT NULL")?, count("NULL")?),
+        };
+        Ok(Outcome { seen: number(seen), missed: number(missed) })
     }
 
-    /// Two complete sweeps as a comparison of the second with the first, whatever lay between. Takes two walks back in time per
+    /// Two complete sweeps that were not pruned as a comparison of the second with the first, whatever lay between. Takes two walks back in time per
     /// endpoint, each as far as the last look that saw it, however long the history is.
     pub fn entries_between(&self, first: i64, second: i64, misses_until_gone: u32) -> Result<Vec<Entry>, StoreError> {
         let set_of = |sweep| self.row::<i64>("SELECT fingerprint_set FROM sweep WHERE id = ?1", [sweep]);
@@ -199,7 +202,8 @@ impl Store {
 
     /// Where an endpoint stood after a sweep.
     fn point(&self, endpoint: i64, sweep: i64, misses_until_gone: u32) -> Result<Point, StoreError> {
-        let sql = "SELECT s.sweep, o.subject, s.seen_at FROM sighting s JOIN sweep w ON w.id = s.sweep
+        let sql = "SELECT s.sweep, o.subject, s.seen_at, w.pruned IS NOT NULL, e.pruned_misses
+            FROM sighting s JOIN sweep w ON w.id = s.sweep JOIN endpoint e ON e.id = s.endpoint
             LEFT JOIN observation o ON o.id = s.observation
             WHERE s.endpoint = ?1 AND s.sweep <= ?2 AND w.state = 'complete' ORDER BY s.sweep DESC";
         let walk = || {
@@ -208,7 +212,15 @@ impl Store {
             let mut looks = statement.query([endpoint, sweep])?;
             while let Some(look) = looks.next()? {
                 let (in_sweep, subject): (i64, Option<i64>) = (look.get(0)?, look.get(1)?);
+                let was_pruned: bool = look.get(3)?;
                 point.probed_in = point.probed_in.or(Some(in_sweep));
+                if was_pruned && subject.is_none() {
+                    // Counted together with the last look that saw it.
+                    continue;
+                }
+                if was_pruned {
+                    point.misses = point.misses.saturating_add(look.get(4)?);
+                }
                 if subject.is_some() {
                     (point.seen_in, point.subject, point.seen_at) = (Some(in_sweep), subject, look.get(2)?);
                     point.is_gone = point.misses >= misses_until_gone.max(1);

@@ -11,6 +11,40 @@ pub enum StoreError {
     /// There is none.
     #[error("history `{0}` does not exist; a sweep makes it, or name another one")]
     Missing(PathBuf),
+    /// It is a file without anything in it.
+    #[error(
+        "`{0}` is there and is empty, so it is no history, or not any more; it was left as it is. If sweeps remembered in it, \
+         restore a copy made with `rdprint history backup`; remove the file to begin a new history"
+    )]
+    Empty(PathBuf),
+    /// A name is taken.
+    #[error("`{0}` is there already; name a new file, nothing was written")]
+    Taken(PathBuf),
+    /// Another process makes the same copy.
+    #[error("another backup is just being written to `{0}`; wait for its end, or name another file")]
+    Busy(PathBuf),
+    /// Another run goes on with the sweep, although there is a lock against that.
+    #[error(
+        "history `{path}`: another run has taken sweep {sweep} over, so this one writes nothing more; somebody removed the \
+         lock beside the history while it was held"
+    )]
+    TakenOver {
+        /// The file.
+        path: PathBuf,
+        /// The sweep.
+        sweep: i64,
+    },
+    /// It can be read only by changing it, and may not be changed.
+    #[error(
+        "history `{path}` cannot be read where nothing may be written: {why}; copy it, with the `-wal` beside it if there is \
+         one, to where you may write"
+    )]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What would have to be written.
+        why: String,
+    },
     /// It is a file of something else.
     #[error("`{0}` is no history of rdprint; name another file, it was left as it is")]
     Foreign(PathBuf),

@@ -19,7 +19,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Params, Row};
+use rusqlite::{Connection, Params, Row, Transaction, TransactionBehavior};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -37,6 +37,8 @@ pub use sweeps::{Allowed, State, Sweep};
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    /// What this run drew when it began a sweep or went on with one.
+    runner: Option<String>,
 }
 
 impl Store {
@@ -53,6 +55,17 @@ impl Store {
 
     fn wrong(&self) -> impl Fn(rusqlite::Error) -> StoreError + Copy {
         |cause| StoreError::of(&self.path, cause)
+    }
+
+    /// Writes all of this or nothing. The transaction says at its begin that it will write: one that reads first and then finds
+    /// another process writing is refused at once, however long it may wait.
+    fn write<T>(&mut self, write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let written = (|| {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = write(&transaction)?;
+            transaction.commit().map(|()| value)
+        })();
+        written.map_err(self.wrong())
     }
 
     /// The first column of the one row that a query has.
@@ -83,6 +96,16 @@ impl Store {
     fn contents(&self, what: &'static str, cause: String) -> StoreError {
         StoreError::Contents { path: self.path.clone(), what, cause }
     }
+}
+
+/// The next turn: what is written with it came after everything before, whatever the clocks said.
+fn turn(transaction: &Transaction<'_>) -> rusqlite::Result<i64> {
+    transaction.prepare_cached("UPDATE history SET turn = turn + 1 RETURNING turn")?.query_row((), |row| row.get(0))
+}
+
+/// The turn of what was written last.
+fn last_turn(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("SELECT turn FROM history")?.query_row((), |row| row.get(0))
 }
 
 /// A value of ours as the JSON text of a column.

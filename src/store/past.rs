@@ -41,7 +41,7 @@ pub struct PastChange {
 
 /// The verdict by the newest set counts.
 const STATES: &str = "SELECT e.address, e.port, o.id, o.seen_at,
-        (SELECT max(s.seen_at) FROM sighting s WHERE s.endpoint = e.id AND s.observation = o.id),
+        (SELECT s.seen_at FROM sighting s WHERE s.endpoint = e.id AND s.observation = o.id ORDER BY s.sweep DESC LIMIT 1),
         (SELECT count(*) FROM sighting s WHERE s.endpoint = e.id AND s.observation = o.id),
         o.shown,
         (SELECT v.verdict FROM verdict v WHERE v.observation = o.id ORDER BY v.fingerprint_set DESC LIMIT 1),
@@ -98,7 +98,7 @@ impl Store {
                 endpoint: endpoint(row, 0)?,
                 observation: row.get(2)?,
                 first_seen: time(first),
-                last_seen: time(last.unwrap_or(first).max(first)),
+                last_seen: time(last.unwrap_or(first)),
                 sweeps: u64::try_from(sweeps).unwrap_or_default(),
                 shown: json(row, 6)?.unwrap_or_default(),
                 verdict: json(row, 7)?,

@@ -1,11 +1,11 @@
 //! The sweeps themselves: begun, gone on with, given up, listed.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use sha2::{Digest as _, Sha256};
 use strum::{Display, EnumString, IntoStaticStr};
 
-use super::{Store, StoreError, json, nanoseconds, text, time};
+use super::{Store, StoreError, json, last_turn, nanoseconds, text, time};
 
 /// How a sweep stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
@@ -42,6 +42,8 @@ pub struct Sweep {
     pub previous: Option<i64>,
     /// After how many misses an endpoint was gone in its comparison.
     pub misses: Option<u32>,
+    /// When its looks were taken away as too old; it can be compared with nothing any more.
+    pub pruned: Option<Timestamp>,
     /// What it was allowed; unknown of sweeps that an earlier rdprint began.
     pub allowed: Option<Allowed>,
 }
@@ -57,7 +59,7 @@ pub struct Allowed {
 
 const SELECT: &str =
     "SELECT s.id, s.state, s.started, s.ended, s.identity, s.cursor, s.coverage, f.hash, s.previous, s.misses,
-        a.notation, a.authorisation
+        a.notation, a.authorisation, s.pruned
     FROM sweep s JOIN fingerprint_set f ON f.id = s.fingerprint_set LEFT JOIN scope a ON a.id = s.scope";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Sweep> {
@@ -75,6 +77,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Sweep> {
         fingerprint_set: row.get(7)?,
         previous: row.get(8)?,
         misses: row.get(9)?,
+        pruned: row.get::<_, Option<i64>>(12)?.map(time),
         allowed: scope.map(|scope| Allowed { scope, authorisation }),
     })
 }
@@ -98,6 +101,11 @@ fn scope_id(connection: &Connection, allowed: &Allowed) -> rusqlite::Result<i64>
     connection.prepare_cached("SELECT id FROM scope WHERE hash = ?1")?.query_row([hash], |row| row.get(0))
 }
 
+fn draw_runner(transaction: &Transaction<'_>, sweep: i64) -> rusqlite::Result<String> {
+    let sql = "UPDATE sweep SET runner = lower(hex(randomblob(16))) WHERE id = ?1 RETURNING runner";
+    transaction.prepare_cached(sql)?.query_row([sweep], |row| row.get(0))
+}
+
 impl Store {
     /// Begins a sweep; one that was running is given up.
     pub fn begin(
@@ -107,22 +115,21 @@ impl Store {
         fingerprint_set: &str,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
-        let path = self.path.clone();
-        let mut begin = || {
-            let transaction = self.connection.transaction()?;
+        let (id, runner) = self.write(|transaction| {
             transaction.execute(
                 "UPDATE sweep SET state = 'abandoned', ended = ?1 WHERE state = 'running'",
                 [nanoseconds(now)],
             )?;
-            let set = set_id(&transaction, fingerprint_set)?;
+            let set = set_id(transaction, fingerprint_set)?;
             transaction.execute(
                 "INSERT INTO sweep (state, started, identity, fingerprint_set, scope) VALUES ('running', ?1, ?2, ?3, ?4)",
-                params![nanoseconds(now), identity, set, scope_id(&transaction, allowed)?],
+                params![nanoseconds(now), identity, set, scope_id(transaction, allowed)?],
             )?;
             let id = transaction.last_insert_rowid();
-            transaction.commit().map(|()| id)
-        };
-        begin().map_err(|cause| StoreError::of(&path, cause))
+            Ok((id, draw_runner(transaction, id)?))
+        })?;
+        self.runner = Some(runner);
+        Ok(id)
     }
 
     /// The sweep that can be gone on with.
@@ -153,33 +160,51 @@ impl Store {
     /// Goes on with a sweep under these fingerprints, which may be newer than those that it began with. What is allowed
     /// is written only where that was not known; nobody may change afterwards what a sweep was allowed.
     pub fn go_on(&mut self, sweep: i64, allowed: &Allowed, fingerprint_set: &str) -> Result<(), StoreError> {
-        let path = self.path.clone();
-        let mut go_on = || {
-            let transaction = self.connection.transaction()?;
-            let (set, scope) = (set_id(&transaction, fingerprint_set)?, scope_id(&transaction, allowed)?);
+        let runner = self.write(|transaction| {
+            let (set, scope) = (set_id(transaction, fingerprint_set)?, scope_id(transaction, allowed)?);
             transaction.execute(
                 "UPDATE sweep SET fingerprint_set = ?2, scope = coalesce(scope, ?3) WHERE id = ?1",
                 [sweep, set, scope],
             )?;
-            transaction.commit()
-        };
-        go_on().map_err(|cause| StoreError::of(&path, cause))
+            draw_runner(transaction, sweep)
+        })?;
+        self.runner = Some(runner);
+        Ok(())
+    }
+
+    /// As [`Store::write`], for what only the run may write that carries the sweep out. The lock sees to it that there is
+    /// one; should somebody remove that, the run that came later goes on, and the other one learns of it here.
+    pub(super) fn write_sweep<T>(
+        &mut self,
+        sweep: i64,
+        write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let runner = self.runner.clone();
+        let written = self.write(|transaction| {
+            let is_ours = "SELECT runner IS ?2 AND state = 'running' FROM sweep WHERE id = ?1";
+            let is_ours = runner.is_none()
+                || transaction.prepare_cached(is_ours)?.query_row(params![sweep, runner], |row| row.get(0))?;
+            if is_ours { write(transaction).map(Some) } else { Ok(None) }
+        })?;
+        written.ok_or_else(|| StoreError::TakenOver { path: self.path.clone(), sweep })
     }
 
     /// Takes a sweep back to where it was when everything could still be believed: `cursor` is how far it had come then,
-    /// and endpoints that it missed since are as if they had not been probed. Those that it saw were there.
-    pub fn rewind(&mut self, sweep: i64, cursor: Option<&str>, since: Option<Timestamp>) -> Result<(), StoreError> {
-        let path = self.path.clone();
-        let mut rewind = || {
-            let transaction = self.connection.transaction()?;
+    /// and endpoints that it missed after that turn are as if they had not been probed. Those that it saw were there.
+    pub fn rewind(&mut self, sweep: i64, cursor: Option<&str>, turn: Option<i64>) -> Result<(), StoreError> {
+        self.write_sweep(sweep, |transaction| {
             transaction.execute(
-                "DELETE FROM sighting WHERE sweep = ?1 AND observation IS NULL AND seen_at >= ?2",
-                params![sweep, since.map_or(i64::MIN, nanoseconds)],
+                "DELETE FROM sighting WHERE sweep = ?1 AND observation IS NULL AND coalesce(turn, sweep) > ?2",
+                params![sweep, turn.unwrap_or(i64::MIN)],
             )?;
             transaction.execute("UPDATE sweep SET cursor = ?2 WHERE id = ?1", params![sweep, cursor])?;
-            transaction.commit()
-        };
-        rewind().map_err(|cause| StoreError::of(&path, cause))
+            Ok(())
+        })
+    }
+
+    /// The turn of the last thing that was written.
+    pub fn turn(&self) -> Result<i64, StoreError> {
+        last_turn(&self.connection).map_err(self.wrong())
     }
 
     fn one(&self, condition: &str, parameters: impl rusqlite::Params) -> Result<Option<Sweep>, StoreError> {

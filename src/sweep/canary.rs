@@ -4,7 +4,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -30,17 +29,17 @@ struct State {
 #[derive(Clone, Debug)]
 pub struct Mark {
     pub(super) at: Instant,
-    /// The time of it.
-    pub time: Timestamp,
+    /// The turn of the last looks that were written.
+    pub turn: i64,
     /// How far the sweep had come.
     pub cursor: Option<String>,
 }
 
 impl Mark {
-    /// The present moment, with how far the sweep has come.
+    /// The present moment, after the looks of this turn, with how far the sweep has come.
     #[must_use]
-    pub fn now(cursor: Option<String>) -> Self {
-        Self { at: Instant::now(), time: Timestamp::now(), cursor }
+    pub fn now(turn: i64, cursor: Option<String>) -> Self {
+        Self { at: Instant::now(), turn, cursor }
     }
 }
 

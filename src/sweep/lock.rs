@@ -1,12 +1,14 @@
 //! Never two at once that probe for one history: a lock of the operating system, which ends with its holder however that ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use same_file::Handle;
 use thiserror::Error;
 
+use crate::place::{beside, real};
 use crate::visible::visible;
 
 /// The lock, held as long as this lives.
@@ -35,15 +37,14 @@ pub enum LockError {
 impl Lock {
     /// Takes the lock of a history. The file stays when it is released; only the lock counts.
     pub fn take(history: &Path, work: &str) -> Result<Self, LockError> {
-        // Of a history that is reached by several names there is one lock.
-        let history = history.canonicalize().unwrap_or_else(|_| history.to_owned());
-        let mut path = history.into_os_string();
-        path.push(".lock");
-        let path = PathBuf::from(path);
+        // One history has one lock, whatever links lead to it.
+        let path = real(history).map_err(|error| LockError::Io(beside(history, ".lock"), error))?;
+        let path = beside(&path, ".lock");
         let wrong = |error| LockError::Io(path.clone(), error);
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(wrong)?;
+        let mut file = open(&path).map_err(wrong)?;
         match file.try_lock() {
+            // Somebody may have removed the file since we opened it; what counts is the one that others will open.
+            Ok(()) if !is_at(&file, &path).map_err(wrong)? => return Self::take(history, work),
             Ok(()) => {}
             Err(TryLockError::Error(error)) => return Err(LockError::Io(path, error)),
             Err(TryLockError::WouldBlock) => {
@@ -60,3 +61,20 @@ impl Lock {
         Ok(Self { _file: file })
     }
 }
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// Whether the name still leads to this file.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    match Handle::from_path(path) {
+        Ok(there) => Ok(there == Handle::from_file(file.try_clone()?)?),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+#[path = "lock_tests.rs"]
+mod tests;

@@ -44,10 +44,10 @@ impl HistoryRecorder {
         // Progress is numbers and words, which always have a JSON form.
         let cursor = json(progress).ok();
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        store.commit(self.sweep, &self.batch, cursor.as_deref())?;
+        let turn = store.commit(self.sweep, &self.batch, cursor.as_deref())?;
         self.batch.clear();
         drop(store);
-        self.marks.push_back(Mark::now(cursor));
+        self.marks.push_back(Mark::now(turn, cursor));
         let good = self.health.good_until();
         while self.marks.front().is_some_and(|mark| good.is_some_and(|good| mark.at <= good)) {
             if let Some(mark) = self.marks.pop_front() {

@@ -88,11 +88,11 @@ fn told<T>(observation: &Observation, row: &str, addresses: Option<u64>, with: i
         class: found.class,
         confidence: found.confidence,
         state: State::Open,
-        since: at("2026-11-20T07:00:00Z"),
+        since: at("2026-11-20T07:00:00Z").into(),
         reason: None,
         opened: at("2026-11-20T07:00:00Z"),
-        first_seen: at("2026-11-20T06:59:30Z"),
-        last_seen: observation.seen_at,
+        first_seen: at("2026-11-20T06:59:30Z").into(),
+        last_seen: observation.seen_at.into(),
     };
     let sender = Sender::new("Example Hosting", "abuse@example.net").unwrap();
     let now = at("2026-11-22T10:00:00Z");

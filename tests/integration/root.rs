@@ -1,5 +1,6 @@
 //! What takes root, a network namespace or a mount to show. Part of the feature `real-servers`, run by `.ci/run`.
 
+mod mounts;
 mod sweeps;
 
 use std::fs;

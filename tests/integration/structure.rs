@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// From the ground up. A module may import those of earlier floors, never one of its own floor or above.
 /// ARCHITECTURE.md draws the same.
 const FLOORS: [&[&str]; 14] = [
-    &["visible", "given"],
+    &["visible", "given", "place"],
     &["proto"],
     &["target"],
     &["observe"],

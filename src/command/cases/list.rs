@@ -66,13 +66,18 @@ fn line(case: &Case) -> String {
     let Binding { endpoint, fingerprint_id, customer_id, .. } = binding;
     let (customer, fingerprint) = (visible(customer_id), visible(fingerprint_id));
     format!(
-        "case {id}: {state}, customer {customer}, {endpoint}, {class} {fingerprint}, {confidence}, last seen {last_seen:.0}"
+        "case {id}: {state}, customer {customer}, {endpoint}, {class} {fingerprint}, {confidence}, last seen {:.0}",
+        last_seen.at
     )
 }
 
 pub(super) fn show(flags: &SiteFlags, ids: &[i64]) -> Result<Exit, Failure> {
-    let site = Site::open(flags)?;
+    let mut site = Site::open(flags)?;
     let customers = site.customers()?;
+    if let Some(customers) = &customers {
+        // What sweeps have seen in the meantime is part of everything.
+        site.take_in(customers)?;
+    }
     for case in site.cases(ids)? {
         stdout::print(&whole(&case, &site, customers.as_ref())?)?;
     }
@@ -85,7 +90,7 @@ fn whole(case: &Case, site: &Site, customers: Option<&Customers>) -> Result<Stri
     let mut add = |words: String| text.push_str(&(words + "\n"));
     add(String::new());
     add(format!("  bound to {}", visible(&case.binding.identity)));
-    add(format!("  opened {:.0}, first seen {:.0}", case.opened, case.first_seen));
+    add(format!("  opened {:.0}, first seen {:.0}", case.opened, case.first_seen.at));
     for event in site.store.case_events(case.id).map_err(|error| trouble(&error))? {
         let reason = event.reason.map_or_else(String::new, |reason| format!(": {}", visible(&reason)));
         add(format!("  {:.0} {}{reason}", event.at, event.state));
@@ -104,7 +109,7 @@ fn whole(case: &Case, site: &Site, customers: Option<&Customers>) -> Result<Stri
     let look = site.store.last_look(case.binding.endpoint).map_err(|error| trouble(&error))?;
     match look.map(|look| (look.at, look.observation)) {
         Some((_, Some(seen))) => add(format!("\n{}", explain(&Record::judge(seen, &site.set), &site.set).trim_end())),
-        Some((at, None)) => add(format!("  at the last look, {at:.0}, it showed no RDP")),
+        Some((at, None)) => add(format!("  at the last look, {:.0}, it showed no RDP", at.at)),
         None => add("  nobody has looked at it".to_owned()),
     }
     Ok(text)

@@ -1,7 +1,9 @@
 //! `cases recheck`: one look at each endpoint, by the same prober and within the same scope as a scan, and never beside a
 //! sweep.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::SocketAddr;
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
@@ -10,9 +12,12 @@ use super::super::scan::targets::list;
 use super::super::{Exit, Failure, stdout};
 use super::SiteFlags;
 use super::site::{Site, trouble};
-use crate::cases::{Case, Customers, Rules, State};
+use crate::cases::{Case, Customers, Moment, Rules, State};
+use crate::change::Shown;
+use crate::fingerprint::Match;
 use crate::observe::Observation;
 use crate::scan::Limits;
+use crate::store::Store;
 use crate::sweep::lock::{Lock, LockError};
 use crate::target::{Addresses, Scope};
 use crate::visible::visible;
@@ -48,8 +53,8 @@ pub(super) fn run(flags: &SiteFlags, recheck: &RecheckFlags) -> Result<Exit, Fai
         )),
         LockError::Io(..) => Failure::usage(error),
     })?;
+    let customers = site.customers()?;
     let mut cases: Vec<Case> = if recheck.open {
-        let customers = site.customers()?;
         if let Some(customers) = &customers {
             site.open_cases(customers)?;
         }
@@ -72,42 +77,69 @@ pub(super) fn run(flags: &SiteFlags, recheck: &RecheckFlags) -> Result<Exit, Fai
             return Err(Failure::usage(format!("case {} cannot be looked at: {reason}; nothing was sent", case.id)));
         }
     }
-    // Nothing is told to anybody here, so nobody's addresses matter.
+    // Nothing is told to anybody here, so what the rules ask of customers is answered by whose case it is.
     let nobody = Customers::nobody();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::usage(format!("the runtime cannot be started: {error}")))?;
     let prober = allowed.limits.prober();
-    let mut looked_at = HashSet::new();
+    let mut looks: HashMap<SocketAddr, (Moment, Observation)> = HashMap::new();
     for case in &cases {
         let endpoint = case.binding.endpoint;
-        if looked_at.insert(endpoint) {
-            let seen = runtime.block_on(async {
-                prober.admit().await;
-                prober.probe(endpoint).await
-            });
-            let seen = seen.map_err(Failure::own_fault)?;
-            // Kept before anything else is looked at, so that no stop loses it.
-            site.store.keep_recheck(&seen).map_err(|error| trouble(&error))?;
-        }
-        let look = site.store.last_look(endpoint).map_err(|error| trouble(&error))?;
-        let Some(seen) = look.and_then(|look| look.observation) else { continue };
+        // What this look showed, and nothing that anybody saw at another time.
+        let (at, seen) = match looks.entry(endpoint) {
+            Entry::Occupied(look) => look.into_mut(),
+            Entry::Vacant(place) => {
+                let seen = runtime.block_on(async {
+                    prober.admit().await;
+                    prober.probe(endpoint).await
+                });
+                let seen = seen.map_err(Failure::own_fault)?;
+                // Kept before anything else is looked at, so that no stop loses it.
+                let at = site.store.keep_recheck(&seen).map_err(|error| trouble(&error))?;
+                place.insert((at, seen))
+            }
+        };
+        let now = Timestamp::now();
         let rules = Rules {
             set: &site.set,
             customers: &nobody,
-            silenced: |_: &_, _: &_, _: &_| None,
+            silenced: |binding: &_, shown: &_, found: &_| site.silenced(binding, shown, found, now),
             max_age: SignedDuration::MAX,
-            now: Timestamp::now(),
+            now,
         };
-        let shown = rules.shown(case, &seen);
-        let told = match shown {
+        let told = match rules.shown(case, seen) {
             Some(found) => {
-                format!("still shows {} ({}, {})", visible(&found.fingerprint_id), found.class, found.confidence)
+                let is_silenced = site.silenced(&case.binding, &Shown::of(seen), &found, now).is_some();
+                let follows = follow(&mut site.store, customers.as_ref(), case, &found, *at, is_silenced)?;
+                let Match { fingerprint_id, class, confidence, .. } = &found;
+                format!("still shows {} ({class}, {confidence}){follows}", visible(fingerprint_id))
             }
-            None => otherwise(&seen),
+            None => otherwise(seen),
         };
         stdout::print(&format!("case {}: {endpoint} {told}\n", case.id))?;
     }
     Ok(if skipped { Exit::Skipped } else { Exit::Done })
+}
+
+/// What follows for a case from a look that bears it out, in words. As with sweeps, what is seen at an address that is somebody
+/// else's by now says nothing of this case, and what a rule holds back does not open it again.
+fn follow(
+    store: &mut Store,
+    customers: Option<&Customers>,
+    case: &Case,
+    found: &Match,
+    at: Moment,
+    is_silenced: bool,
+) -> Result<String, Failure> {
+    if let Some(customers) = customers {
+        let owner = customers.owner(case.binding.endpoint.ip(), at.at).map(|owner| owner.customer_id);
+        if owner != Some(&case.binding.customer_id) {
+            let owner = owner.map_or_else(|| "nobody's".to_owned(), |owner| format!("{}'s", visible(owner)));
+            return Ok(format!(", and the address is {owner} now"));
+        }
+    }
+    let returned = store.bear_out(case, found, at, !is_silenced).map_err(|error| trouble(&error))?;
+    Ok(if returned { "; the case is open again".to_owned() } else { String::new() })
 }
 
 /// What an endpoint shows that does not bear its case out.

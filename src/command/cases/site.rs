@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::super::sweep::silence;
 use super::super::{Failure, customers, fingerprints};
 use super::SiteFlags;
-use crate::cases::{Binding, Case, Customers, Finding, group, identity, told};
+use crate::cases::{Binding, Case, Customers, Finding, Moment, group, identity, told};
 use crate::change::{Look, Shown, Verdict};
 use crate::fingerprint::{FingerprintSet, Match};
 use crate::silence::{Rule, Silence, Subject};
@@ -35,6 +35,15 @@ pub(super) struct Site {
     silence: Silence,
     pub(super) settings: Option<Settings>,
     customers: Option<PathBuf>,
+}
+
+/// What is found now, and what of it has no case.
+pub(super) struct TakenIn {
+    standing: Vec<Standing>,
+    /// At addresses of no customer.
+    unowned: Vec<Finding>,
+    /// How many were seen in the future.
+    untimely: usize,
 }
 
 impl Site {
@@ -79,26 +88,42 @@ impl Site {
 
     /// Opens cases for what is found and has none, notes what was seen again, and names findings of nobody.
     pub(super) fn open_cases(&mut self, customers: &Customers) -> Result<Vec<Standing>, Failure> {
-        let now = Timestamp::now();
-        self.store.judge(&self.set).map_err(|error| trouble(&error))?;
-        let standing = self.store.standing(&self.set).map_err(|error| trouble(&error))?;
-        let findings = standing.iter().filter_map(|standing| self.finding(standing, customers, now)).collect();
-        let known = self.store.cases().map_err(|error| trouble(&error))?;
-        let grouped = group(findings, customers, &known);
-        self.store.keep_cases(&grouped, now).map_err(|error| trouble(&error))?;
-        for finding in grouped.unowned.iter().take(NAMED) {
+        let TakenIn { standing, unowned, untimely } = self.take_in(customers)?;
+        for finding in unowned.iter().take(NAMED) {
             let Finding { endpoint, class, last_seen, .. } = finding;
-            eprintln!("rdprint: no customer had {endpoint} when it was seen ({class}, {last_seen:.0}); it has no case");
+            let at = last_seen.at;
+            eprintln!("rdprint: no customer had {endpoint} when it was seen ({class}, {at:.0}); it has no case");
         }
-        if grouped.unowned.len() > NAMED {
-            eprintln!("… and {} more of this kind", grouped.unowned.len() - NAMED);
+        if unowned.len() > NAMED {
+            eprintln!("… and {} more of this kind", unowned.len() - NAMED);
+        }
+        if untimely > 0 {
+            eprintln!(
+                "rdprint: {untimely} findings were last seen at a time that is still to come by this machine's clock, so \
+                 nobody knows whose addresses those were; set the clock right, or sweep again"
+            );
         }
         Ok(standing)
     }
 
+    /// The same without a word.
+    pub(super) fn take_in(&mut self, customers: &Customers) -> Result<TakenIn, Failure> {
+        let now = Timestamp::now();
+        self.store.judge(&self.set).map_err(|error| trouble(&error))?;
+        let standing = self.store.standing(&self.set).map_err(|error| trouble(&error))?;
+        let (findings, untimely): (Vec<Finding>, Vec<Finding>) = standing
+            .iter()
+            .filter_map(|standing| self.finding(standing, customers, now))
+            .partition(|finding| finding.last_seen.at <= now);
+        let known = self.store.cases().map_err(|error| trouble(&error))?;
+        let grouped = group(findings, customers, &known);
+        self.store.keep_cases(&grouped, now).map_err(|error| trouble(&error))?;
+        Ok(TakenIn { standing, unowned: grouped.unowned, untimely: untimely.len() })
+    }
+
     fn finding(&self, standing: &Standing, customers: &Customers, now: Timestamp) -> Option<Finding> {
         let Standing { endpoint, first_seen, last_seen, shown, matches } = standing;
-        let owner = customers.owner(endpoint.ip(), *last_seen).map(|owner| owner.customer_id);
+        let owner = customers.owner(endpoint.ip(), last_seen.at).map(|owner| owner.customer_id);
         let silenced = |found: &Match| self.rule(*endpoint, shown, found, owner, now).is_some();
         let Match { fingerprint_id, class, confidence, .. } = told(matches, silenced)?;
         Some(Finding {
@@ -107,7 +132,8 @@ impl Site {
             identity: identity(self.set.get(fingerprint_id)?, shown),
             class: *class,
             confidence: *confidence,
-            first_seen: *first_seen,
+            // A first look that is dated after the last one was dated wrongly.
+            first_seen: Moment { at: first_seen.at.min(last_seen.at), ..*first_seen },
             last_seen: *last_seen,
         })
     }

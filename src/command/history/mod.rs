@@ -15,6 +15,7 @@ use super::{Exit, Failure};
 use crate::change::compare;
 use crate::store::{State, Store, StoreError, Sweep};
 use crate::sweep::lock::{Lock, LockError};
+use crate::visible::visible;
 
 use show::Show;
 
@@ -96,7 +97,9 @@ pub(super) fn run(flags: &HistoryFlags) -> Result<Exit, Failure> {
         }
         _ => None,
     };
-    let mut store = Store::open_existing(&flags.history).map_err(Failure::usage)?;
+    let open =
+        if matches!(flags.question, Question::Prune { .. }) { Store::open_existing } else { Store::open_to_read };
+    let mut store = open(&flags.history).map_err(Failure::usage)?;
     let mut show = Show::new(flags.json);
     let asked = answer(&flags.question, &mut store, &mut show)?;
     show.finish()?;
@@ -164,10 +167,26 @@ fn answer(question: &Question, store: &mut Store, show: &mut Show) -> Result<Exi
             }
         }
         Question::Prune { older_than } => {
+            let now = Timestamp::now();
             let age = SignedDuration::try_from(*older_than).unwrap_or(SignedDuration::MAX);
-            let before = Timestamp::now().checked_sub(age).unwrap_or(Timestamp::MIN);
-            let pruned = store.prune(before).map_err(failed)?;
-            show.pruned(before, pruned);
+            let before = now.checked_sub(age).unwrap_or(Timestamp::MIN);
+            let pruned = store.prune(before, now).map_err(|error| {
+                if error.is_own_fault() {
+                    Failure::own_fault(format!("{error}; nothing was taken away"))
+                } else {
+                    failed(error)
+                }
+            })?;
+            if let Some(cause) = &pruned.not_shrunk {
+                eprintln!(
+                    "rdprint: what was old is taken away, but `{}` could not be made smaller: {}; the room in it is used \
+                     again. To shrink it, make as much room as it takes in its folder and in that for temporary files, \
+                     and prune once more",
+                    store.path().display(),
+                    visible(cause)
+                );
+            }
+            show.pruned(before, &pruned);
         }
         Question::Backup { to } => store.backup(to).map_err(failed)?,
     }
@@ -176,6 +195,10 @@ fn answer(question: &Question, store: &mut Store, show: &mut Show) -> Result<Exi
 
 fn check_complete(id: i64, sweep: Option<Sweep>) -> Result<Sweep, Failure> {
     match sweep {
+        Some(Sweep { pruned: Some(at), .. }) => Err(Failure::usage(format!(
+            "the looks of sweep {id} were pruned, {at:.0}, so it can be compared with nothing any more; `rdprint history \
+             sweeps` tells which can"
+        ))),
         Some(sweep) if sweep.state == State::Complete => Ok(sweep),
         Some(Sweep { state, .. }) => Err(Failure::usage(format!(
             "sweep {id} is {state}, and only complete ones can be compared; `rdprint history sweeps` lists them"

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::{Failure, stdout};
 use crate::change::Change;
 use crate::scan::Coverage;
-use crate::store::{Outcome, PastChange, PastLook, Pruned, Sweep};
+use crate::store::{Outcome, PastChange, PastLook, Pruned, State, Sweep};
 use crate::sweep::news::write_change;
 use crate::visible::{self, visible};
 
@@ -47,7 +47,7 @@ impl Show {
     }
 
     pub(super) fn sweep(&mut self, sweep: &Sweep, outcome: Outcome) {
-        let Sweep { id, state, started, ended, previous, fingerprint_set, coverage, allowed, .. } = sweep;
+        let Sweep { id, state, started, ended, previous, fingerprint_set, coverage, allowed, pruned, .. } = sweep;
         let (scope, authorisation) =
             allowed.as_ref().map(|allowed| (&allowed.scope, allowed.authorisation.as_ref())).unzip();
         let authorisation = authorisation.flatten();
@@ -58,13 +58,18 @@ impl Show {
             let probed = coverage.as_ref().map_or_else(String::new, |coverage| format!(", probed {}", coverage.probed));
             let authorised =
                 authorisation.map_or_else(String::new, |reason| format!(", authorised: {}", visible(reason)));
-            format!("{id:>5}  {state:<9}  {started:.0} to {ended}{probed}, RDP {seen}, missed {missed}{authorised}")
+            // Whether a process is at it is for the lock to say; that it can be gone on with is what is known here.
+            let state = if *state == State::Running { "unfinished" } else { state.into() };
+            let pruned = if pruned.is_some() { ", looks pruned" } else { "" };
+            format!(
+                "{id:>5}  {state:<10}  {started:.0} to {ended}{probed}, RDP {seen}, missed {missed}{pruned}{authorised}"
+            )
         };
         let json = || {
             json!({
                 "sweep": id, "state": state.to_string(), "started": started, "ended": ended, "previous": previous,
                 "fingerprint_set": fingerprint_set, "rdp": seen, "missed": missed, "scope": scope,
-                "authorisation": authorisation, "coverage": coverage,
+                "authorisation": authorisation, "coverage": coverage, "pruned": pruned,
             })
         };
         self.line(text, json);
@@ -118,8 +123,8 @@ impl Show {
         self.line(|| told(change), || json!(change));
     }
 
-    pub(super) fn pruned(&mut self, before: Timestamp, pruned: Pruned) {
-        let Pruned { sightings, observations, changes, alerts } = pruned;
+    pub(super) fn pruned(&mut self, before: Timestamp, pruned: &Pruned) {
+        let Pruned { sightings, observations, changes, alerts, not_shrunk } = pruned;
         let text = || {
             format!(
                 "taken away, from before {before:.0}: {sightings} looks, {observations} states, {changes} changes, {alerts} \
@@ -129,7 +134,7 @@ impl Show {
         let json = || {
             json!({
                 "before": before, "sightings": sightings, "observations": observations, "changes": changes,
-                "alerts": alerts,
+                "alerts": alerts, "not_shrunk": not_shrunk,
             })
         };
         self.line(text, json);

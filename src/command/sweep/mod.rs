@@ -65,7 +65,7 @@ fn unopened(error: StoreError) -> Failure {
 /// What went wrong in an open history, by whose fault.
 fn trouble(error: &StoreError) -> Failure {
     match error {
-        StoreError::Sqlite { .. } | StoreError::Io { .. } => Failure::own_fault(error),
+        StoreError::Sqlite { .. } | StoreError::Io { .. } | StoreError::TakenOver { .. } => Failure::own_fault(error),
         _ => Failure::usage(error),
     }
 }

@@ -65,6 +65,8 @@ pub(super) fn carry_out(
         limits.rate = CANARY_RATE.saturating_add(9);
         Arc::new(limits.prober())
     };
+    // Nothing is written before the canaries have answered.
+    let turn = store.lock().unwrap_or_else(PoisonError::into_inner).turn().map_err(|error| trouble(&error))?;
     let runtime = runtime()?;
     let wish = signals.begin(Work::Scan);
     let outcome = runtime.block_on(async {
@@ -79,7 +81,7 @@ pub(super) fn carry_out(
             let asking = canary::keep_asking(prober.clone(), canaries, every, excluded.clone(), health.clone());
             tokio::spawn(asking);
         }
-        health.believe(Mark::now(begun.cursor.clone()));
+        health.believe(Mark::now(turn, begun.cursor.clone()));
         let recorder = Box::new(HistoryRecorder::new(store.clone(), sweep, known, health.clone()));
         let plan = Plan { targets: targets.clone(), limits: limits.clone(), progress: begun.progress.clone() };
         let mut show = |coverage: &Coverage| {
@@ -98,9 +100,9 @@ pub(super) fn carry_out(
     bar.end();
     let caught = signals.caught();
     let complaint = health.complaint();
-    if let (Some(_), Some(Mark { time, cursor, .. })) = (&complaint, health.safe()) {
+    if let (Some(_), Some(Mark { turn, cursor, .. })) = (&complaint, health.safe()) {
         let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-        store.rewind(sweep, cursor.as_deref(), Some(time)).map_err(|error| trouble(&error))?;
+        store.rewind(sweep, cursor.as_deref(), Some(turn)).map_err(|error| trouble(&error))?;
     }
     let Some(Outcome { coverage, is_complete, ran_out_of_time, error }) = outcome else {
         let coverage = begun.progress.coverage.clone();

@@ -26,3 +26,31 @@ UPDATE observation SET shown = json_set(shown, '$.certificate.key_proven', json(
 CREATE TABLE announced (
     mark TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
+
+-- Clocks jump, so what came after what is never told by a clock. Every batch of a sweep's looks, every look for a case and
+-- every event of a case takes the next turn; equal turns, which only rows of earlier schemas have, are told apart by time.
+ALTER TABLE history ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+UPDATE history SET turn = (SELECT coalesce(max(id), 0) FROM sweep);
+-- NULL stands for the number of the sweep: rows of earlier schemas.
+ALTER TABLE sighting ADD COLUMN turn INTEGER;
+ALTER TABLE observation ADD COLUMN turn INTEGER;
+-- Of the rest, the newest sweep that had begun by then is as much as can still be known.
+ALTER TABLE recheck ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+UPDATE recheck SET turn = (SELECT coalesce(max(id), 0) FROM sweep WHERE started <= recheck.seen_at);
+ALTER TABLE case_event ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+UPDATE case_event SET turn = (SELECT coalesce(max(id), 0) FROM sweep WHERE started <= case_event.at);
+ALTER TABLE case_file ADD COLUMN first_turn INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE case_file ADD COLUMN last_turn INTEGER NOT NULL DEFAULT 0;
+UPDATE case_file SET
+    first_turn = (SELECT coalesce(max(id), 0) FROM sweep WHERE started <= case_file.first_seen),
+    last_turn = (SELECT coalesce(max(id), 0) FROM sweep WHERE started <= case_file.last_seen);
+
+-- When the looks of a sweep were taken away as too old, and how many there were: endpoints that it saw, and those it missed.
+ALTER TABLE sweep ADD COLUMN pruned INTEGER;
+ALTER TABLE sweep ADD COLUMN rdp INTEGER;
+ALTER TABLE sweep ADD COLUMN missed INTEGER;
+-- How often pruned sweeps missed an endpoint since the last of them that saw it, whose look is kept.
+ALTER TABLE endpoint ADD COLUMN pruned_misses INTEGER NOT NULL DEFAULT 0;
+
+-- Drawn by each run that begins a sweep or goes on with it. A run that is not the last one writes nothing any more.
+ALTER TABLE sweep ADD COLUMN runner TEXT;

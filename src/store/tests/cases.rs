@@ -55,7 +55,7 @@ fn a_case_is_kept_with_all_that_happens_to_it() {
     let second = grouped(&store, &set);
     assert_eq!((second.new.len(), second.seen.len()), (0, 2), "missed once is not gone");
     store.keep_cases(&second, at(2100)).unwrap();
-    let seen: Vec<_> = store.cases().unwrap().iter().map(|case| (case.first_seen, case.last_seen)).collect();
+    let seen: Vec<_> = store.cases().unwrap().iter().map(|case| (case.first_seen.at, case.last_seen.at)).collect();
     assert_eq!(seen, [(at(1000), at(2000)), (at(1001), at(1001))]);
 
     store.settle(&[1, 2], CaseState::Notified, None, at(2200)).unwrap();
@@ -74,7 +74,7 @@ fn a_case_is_kept_with_all_that_happens_to_it() {
         ]
     );
     let case = store.case(2).unwrap().unwrap();
-    assert_eq!((case.state, case.since, case.reason), (CaseState::FalsePositive, at(2300), reason));
+    assert_eq!((case.state, case.since.at, case.reason), (CaseState::FalsePositive, at(2300), reason));
     assert_eq!(store.case(3).unwrap(), None);
     // Missed for the second time: gone, and no finding any more.
     sweep(&mut store, &set, vec![host(1, CLONE, 1, 3000), silence(3, 3001)]);
@@ -93,7 +93,7 @@ fn the_last_look_is_the_last_whoever_took_it() {
     sweep(&mut store, &set, vec![host(1, CLONE, 1, 1000)]);
     let look = |store: &Store| {
         let look = store.last_look(place).unwrap().unwrap();
-        (look.at, look.observation.map(|seen| (seen.seen_at, seen.computer_name().map(ToOwned::to_owned))))
+        (look.at.at, look.observation.map(|seen| (seen.seen_at, seen.computer_name().map(ToOwned::to_owned))))
     };
     let shown = |second, name: &str| (at(second), Some((at(second), Some(name.to_owned()))));
     assert_eq!(look(&store), shown(1000, CLONE));
@@ -106,9 +106,93 @@ fn the_last_look_is_the_last_whoever_took_it() {
     // A look that found nobody is kept as it was.
     store.keep_recheck(&silence(1, 4000)).unwrap();
     assert_eq!(look(&store), (at(4000), Some((at(4000), None))));
-    store.prune(at(9000)).unwrap();
+    store.prune(at(9000), Timestamp::now()).unwrap();
     assert_eq!(look(&store), (at(4000), Some((at(4000), None))), "looks for cases are kept for ever");
     // Of an endpoint that no sweep has seen nothing is kept.
     store.keep_recheck(&host(9, CLONE, 1, 1500)).unwrap();
     assert_eq!(store.last_look(SocketAddr::from(([127, 0, 0, 9], 3389))).unwrap(), None);
+}
+
+/// The clock was years ahead for one sweep, and for one look at a case, and was set right again.
+#[test]
+fn a_look_from_the_future_is_not_the_last_one_for_ever() {
+    const AHEAD: i64 = 200_000_000;
+    let (folder, set) = (Folder::new(), fingerprints());
+    let mut store = folder.store();
+    let place = SocketAddr::from(([127, 0, 0, 1], 3389));
+    sweep(&mut store, &set, vec![host(1, CLONE, 1, 1000)]);
+    store.keep_cases(&grouped(&store, &set), at(1100)).unwrap();
+    sweep(&mut store, &set, vec![host(1, CLONE, 1, 1200 + AHEAD)]);
+    let standing = store.standing(&set).unwrap().remove(0);
+    assert_eq!((standing.first_seen.at, standing.last_seen.at), (at(1000), at(1200 + AHEAD)));
+    store.keep_cases(&grouped(&store, &set), at(1300)).unwrap();
+    let ahead = store.keep_recheck(&host(1, CLONE, 1, 1350 + AHEAD)).unwrap();
+    store.settle(&[1], CaseState::Resolved, None, at(1400)).unwrap();
+    let case = store.case(1).unwrap().unwrap();
+    assert!(case.last_seen < ahead && ahead < case.since, "in the order in which they were written");
+    assert!(case.last_seen.at > case.since.at, "whatever the clocks said");
+
+    // Each further look is the last one, by whomever.
+    let name = |store: &Store| {
+        let look = store.last_look(place).unwrap().unwrap();
+        (look.at.at, look.observation.and_then(|seen| seen.computer_name().map(ToOwned::to_owned)))
+    };
+    sweep(&mut store, &set, vec![host(1, "SRV-1", 1, 1500)]);
+    assert_eq!(name(&store), (at(1500), Some("SRV-1".to_owned())));
+    store.keep_recheck(&host(1, "SRV-2", 1, 1450)).unwrap();
+    assert_eq!(name(&store), (at(1450), Some("SRV-2".to_owned())));
+    sweep(&mut store, &set, vec![silence(1, 1440)]);
+    assert_eq!(name(&store), (at(1440), None));
+    sweep(&mut store, &set, vec![host(1, CLONE, 1, 1430)]);
+    assert_eq!(name(&store), (at(1430), Some(CLONE.to_owned())));
+    let standing = store.standing(&set).unwrap().remove(0);
+    assert_eq!(standing.last_seen.at, at(1430));
+    store.keep_cases(&grouped(&store, &set), at(1600)).unwrap();
+    assert_eq!(store.case(1).unwrap().unwrap().last_seen.at, at(1430), "and the case was last seen then");
+    let latest: Vec<Observation> = store.observations(Which::Latest).unwrap().collect::<Result<_, _>>().unwrap();
+    assert_eq!(latest[0].seen_at, at(1430));
+    assert_eq!(store.seen(place.ip()).unwrap()[0].2, at(1430));
+    assert_eq!(store.host(place.ip()).unwrap().last().unwrap().last_seen, at(1430));
+}
+
+/// A sweep is stopped, a case is looked at, and the sweep goes on: the same number before and after.
+#[test]
+fn a_look_in_the_middle_of_a_sweep_stands_between_its_halves() {
+    let (folder, set) = (Folder::new(), fingerprints());
+    let mut store = folder.store();
+    sweep(&mut store, &set, vec![host(1, CLONE, 1, 1000), host(2, CLONE, 2, 1000)]);
+    let id = store.begin("{}", &Allowed::default(), set.hash(), at(2000)).unwrap();
+    let record = |seen| [Record::judge(seen, &set)];
+    store.commit(id, &record(host(1, "SRV-1", 1, 2000)), Some("1")).unwrap();
+    store.keep_recheck(&host(1, "SRV-2", 1, 2000)).unwrap();
+    store.keep_recheck(&host(2, "SRV-2", 2, 2000)).unwrap();
+    store.commit(id, &record(host(2, "SRV-3", 2, 2000)), Some("2")).unwrap();
+    let name = |last: u8| {
+        let look = store.last_look(SocketAddr::from(([127, 0, 0, last], 3389))).unwrap().unwrap();
+        look.observation.unwrap().computer_name().unwrap().to_owned()
+    };
+    assert_eq!((name(1), name(2)), ("SRV-2".to_owned(), "SRV-3".to_owned()));
+}
+
+#[test]
+fn a_look_that_bears_a_resolved_case_out_opens_it_again() {
+    let (folder, set) = (Folder::new(), fingerprints());
+    let mut store = folder.store();
+    sweep(&mut store, &set, vec![host(1, CLONE, 1, 1000)]);
+    store.keep_cases(&grouped(&store, &set), at(1100)).unwrap();
+    let found = store.standing(&set).unwrap()[0].matches[0].clone();
+    let case = store.case(1).unwrap().unwrap();
+    let look = |store: &mut Store, second| store.keep_recheck(&host(1, CLONE, 1, second)).unwrap();
+    let seen = look(&mut store, 1200);
+    assert!(!store.bear_out(&case, &found, seen, true).unwrap(), "it was not resolved");
+    assert_eq!(store.case(1).unwrap().unwrap().last_seen, seen);
+    store.settle(&[1], CaseState::Resolved, None, at(1300)).unwrap();
+    let seen = look(&mut store, 1250);
+    assert!(!store.bear_out(&case, &found, seen, false).unwrap(), "a rule holds it back");
+    assert!(store.bear_out(&case, &found, seen, true).unwrap());
+    let case = store.case(1).unwrap().unwrap();
+    assert_eq!((case.state, case.reason.as_deref()), (CaseState::Open, Some("it was seen again")));
+    // What a sweep saw earlier takes nothing of it back.
+    store.keep_cases(&grouped(&store, &set), at(1400)).unwrap();
+    assert_eq!(store.case(1).unwrap().unwrap().last_seen, seen);
 }

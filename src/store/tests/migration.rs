@@ -67,7 +67,7 @@ fn rows(connection: &Connection, tables: &[(String, String)]) -> Vec<String> {
 /// The same history as a program of an earlier schema left it: the files of that time make the tables, and of each row
 /// there is what fits into them.
 fn as_of(schema: usize, today: &Path, path: &Path) -> (Vec<(String, String)>, Vec<String>) {
-    let mut earlier = Store { connection: Connection::open(path).unwrap(), path: path.to_owned() };
+    let mut earlier = Store { connection: Connection::open(path).unwrap(), path: path.to_owned(), runner: None };
     earlier.connection.pragma_update(None, "journal_mode", "WAL").unwrap();
     earlier.migrate(&SCHEMAS[..schema]).unwrap();
     let connection = &earlier.connection;
@@ -165,7 +165,7 @@ fn a_migration_that_has_no_room_or_may_not_write_leaves_the_file_as_it_was() {
             store.connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
         };
         // The file may not grow by a page, which is what a full disk comes to in the middle.
-        let mut full = Store { connection: Connection::open(&path).unwrap(), path: path.clone() };
+        let mut full = Store { connection: Connection::open(&path).unwrap(), path: path.clone(), runner: None };
         full.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA max_page_count = 1").unwrap();
         let bytes = std::fs::read(&path).unwrap();
         let error = full.migrate(SCHEMAS).unwrap_err();
@@ -173,7 +173,7 @@ fn a_migration_that_has_no_room_or_may_not_write_leaves_the_file_as_it_was() {
         assert_eq!((version(&full), rows(&full.connection, &tables)), (i64::try_from(schema).unwrap(), before.clone()));
         drop(full);
         let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-        let mut read_only = Store { connection, path: path.clone() };
+        let mut read_only = Store { connection, path: path.clone(), runner: None };
         let error = read_only.migrate(SCHEMAS).unwrap_err().to_string();
         assert!(error.contains("readonly") && error.contains(&path.display().to_string()), "{error}");
         assert_eq!(version(&read_only), i64::try_from(schema).unwrap());

@@ -178,7 +178,7 @@ fn the_export_is_what_the_sweep_saw_and_the_history_answers() {
     let copy = world.folder.path("copy.db");
     assert_eq!(world.history(&["backup", &copy]).code, Some(0));
     let again = world.history(&["backup", &copy]);
-    assert!(again.code == Some(4) && again.stderr.contains("cannot be written: File exists"), "{again:?}");
+    assert!(again.code == Some(2) && again.stderr.contains("copy.db` is there already"), "{again:?}");
     let from_copy = run(&["history", "--history", &copy, "sweeps", "--json"]);
     assert_eq!(from_copy.stdout, sweeps);
     let pruned = world.history(&["prune", "--older-than", "400d"]);
@@ -215,4 +215,50 @@ fn newer_fingerprints_make_news_of_hosts_that_stayed_as_they_are() {
     assert_eq!(world.complete(), "");
     world.set(5, plain(5));
     assert!(world.complete().contains("  new       127.67.3.5:"));
+}
+
+#[test]
+fn what_was_pruned_is_known_as_such() {
+    let world = World::new(12);
+    for last in 1..=3 {
+        world.set(last, plain(last));
+    }
+    world.complete();
+    world.remove(3);
+    world.complete();
+    world.complete();
+    world.set(3, plain(3));
+    world.complete();
+    let returned = world.diff("3", "4");
+    assert_eq!(returned, changes(&[("returned", 3)]));
+    let counts = |text: &str| -> Vec<(Value, Value)> {
+        text.lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .map(|sweep| (sweep["rdp"].clone(), sweep["missed"].clone()))
+            .collect()
+    };
+    let before = counts(&world.history(&["sweeps", "--json"]).stdout);
+    // All that ended until now, the last one excepted.
+    let pruned = world.history(&["prune", "--older-than", "1ms"]);
+    assert_eq!(pruned.code, Some(0), "{pruned:?}");
+    assert_eq!(counts(&world.history(&["sweeps", "--json"]).stdout), before);
+    assert_eq!(world.history(&["sweeps"]).stdout.matches("looks pruned").count(), 3);
+    let refused = world.history(&["diff", "3", "4"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{refused:?}");
+    assert!(refused.stderr.contains("the looks of sweep 3 were pruned, 20"), "{refused:?}");
+    world.remove(1);
+    world.set(9, plain(9));
+    world.complete();
+    assert_eq!(world.diff("4", "5"), changes(&[("new", 9)]));
+    world.complete();
+    assert_eq!(world.diff("4", "6"), changes(&[("gone", 1), ("new", 9)]));
+    // Neither is an empty file a history, nor does it become one.
+    for name in ["history.db", "notes.txt"] {
+        let path = world.folder.write(name, "");
+        let asked = run(&["history", "--history", &path, "sweeps"]);
+        assert!(asked.code == Some(2) && asked.stderr.contains("is there and is empty"), "{asked:?}");
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
+    }
+    let swept = world.sweep(&[]);
+    assert!(swept.code == Some(2) && swept.stderr.contains("is there and is empty"), "{swept:?}");
 }

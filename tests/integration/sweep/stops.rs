@@ -86,7 +86,14 @@ fn never_two_at_once() {
         assert!(ran.stderr.contains("history.db.lock`; wait for its end, or stop it"), "{ran:?}");
     }
     // Reading needs no lock.
-    assert!(world.history(&["sweeps"]).stdout.contains("running"));
+    assert!(world.history(&["sweeps"]).stdout.contains("unfinished"));
+    // If somebody removes the lock, the later run goes on, and the earlier one soon writes nothing more.
+    std::fs::remove_file(world.folder.path("history.db.lock")).unwrap();
+    let second = world.spawn(&[]);
+    let overtaken = Ran::from(first.wait_with_output().unwrap());
+    assert_eq!((overtaken.code, overtaken.stdout.as_str()), (Some(4), ""), "{overtaken:?}");
+    assert!(overtaken.stderr.contains("another run has taken sweep 1 over"), "{overtaken:?}");
+    let first = second;
     // The lock dies with its holder, even by kill -9.
     let mut first = first;
     first.kill().unwrap();

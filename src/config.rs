@@ -8,6 +8,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::given;
+use crate::silence::complaint;
 
 /// The file's keys; all are optional.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -47,11 +48,7 @@ impl Config {
         let name = path.display();
         let text = given::text(path)
             .map_err(|error| ConfigError(format!("configuration `{name}` cannot be read: {error}")))?;
-        toml::from_str(&text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
-            ConfigError(format!("{name}:{line}: {}", error.message().replace('\n', " ")))
-        })
+        toml::from_str(&text).map_err(|error| ConfigError(format!("{name}:{}", complaint(&text, &error))))
     }
 }
 
@@ -75,6 +72,6 @@ mod tests {
         let config = load("scope = [\"10.0.0.0/8\"]\nrate = 100\n").unwrap();
         assert_eq!((config.scope.unwrap().len(), config.rate.map(NonZeroU32::get)), (1, Some(100)));
         assert!(load("rate = 0\n").unwrap_err().contains(".toml:1: "));
-        assert!(load("\nscop = []\n").unwrap_err().contains(".toml:2: unknown field `scop`"));
+        assert!(load("\nscop = []\n").unwrap_err().contains(".toml:2: unknown key `scop`"));
     }
 }

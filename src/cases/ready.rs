@@ -52,6 +52,24 @@ pub enum Held {
     },
 }
 
+impl Held {
+    /// In a word, for lists.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::State(_) => "settled",
+            Self::Once(_) => "seen-once",
+            Self::Stale(_) => "stale",
+            Self::Future(_) => "future",
+            Self::Silent(_) => "no-rdp",
+            Self::Differs(_) => "differs",
+            Self::Silenced(_) => "held-back",
+            Self::Unowned(_) => "unowned",
+            Self::OtherCustomer { .. } => "other-customer",
+        }
+    }
+}
+
 /// What a site lays down.
 pub struct Rules<'a, Silenced> {
     /// The fingerprints of today.

@@ -37,8 +37,8 @@ impl Silence {
     pub fn parse(file: &str, text: &str) -> Result<Self, SilenceError> {
         let at = |offset: usize| text.get(..offset).unwrap_or_default().matches('\n').count() + 1;
         let wrong = |offset: usize, cause: String| SilenceError(format!("{file}:{}: {cause}", at(offset)));
-        let read: File = toml::from_str(text)
-            .map_err(|error| wrong(error.span().map_or(0, |span| span.start), suggest(error.message())))?;
+        let read: File =
+            toml::from_str(text).map_err(|error| SilenceError(format!("{file}:{}", complaint(text, &error))))?;
         let rows = read.suppress.into_iter().map(|row| (row, false));
         let rows = rows.chain(read.own_images.into_iter().map(|row| (row, true)));
         let mut rules = Vec::new();
@@ -109,11 +109,25 @@ fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Adds to TOML's complaint about a key which one is meant, if one is near.
+/// What is wrong with a TOML file of settings: the line, what TOML says in words for people, and the way out where it is known.
 #[must_use]
-pub fn suggest(message: &str) -> String {
-    let message = message.replace('\n', " ");
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let near = quoted.next().filter(|_| message.starts_with("unknown field")).and_then(|key| nearest(key, quoted));
-    near.map_or_else(|| message.clone(), |near| format!("{message}; did you mean `{near}`?"))
+pub fn complaint(text: &str, error: &toml::de::Error) -> String {
+    // What serde calls things, and what they are to whoever writes a file.
+    const WORDS: [(&str, &str); 5] = [
+        ("a nonzero u32", "a whole number from 1 on"),
+        ("u32", "a whole number"),
+        ("a sequence", "a list in [ ]"),
+        ("unknown variant", "unknown word"),
+        ("unknown field", "unknown key"),
+    ];
+    let start = error.span().map_or(0, |span| span.start);
+    let before = text.get(..start).unwrap_or_default();
+    let line = text.lines().nth(before.matches('\n').count()).unwrap_or_default().trim();
+    let line: String = line.chars().take(60).collect();
+    let said = error.message().replace('\n', " ");
+    let mut quoted = said.split('`').skip(1).step_by(2);
+    let near = quoted.next().filter(|_| said.starts_with("unknown ")).and_then(|key| nearest(key, quoted));
+    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let said = WORDS.iter().fold(said.clone(), |said, (word, plain)| said.replace(word, plain));
+    format!("{}: {said}{near} (`{line}`)", before.matches('\n').count() + 1)
 }

@@ -20,7 +20,7 @@ use crate::observe::nearest;
 use crate::target::Range;
 use crate::visible::visible;
 
-pub use file::suggest;
+pub use file::complaint;
 
 /// How long before its end a rule is announced.
 const NOTICE_DAYS: i64 = 7;

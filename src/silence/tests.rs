@@ -104,7 +104,7 @@ fn what_is_wrong_is_named_by_line() {
         "suppress.toml:1: missing field `reason`",
     );
     refused(&format!("\n[[suppress]]\n{RULE}"), "suppress.toml:2: [[suppress]] names nothing");
-    refused(&format!("[[suppress]]\n{RULE}nam = \"A\"\n"), "suppress.toml:5: unknown field `nam`");
+    refused(&format!("[[suppress]]\n{RULE}nam = \"A\"\n"), "suppress.toml:5: unknown key `nam`");
     refused(&format!("[[suppress]]\n{RULE}nam = \"A\"\n"), "did you mean `name`?");
     refused(&format!("[[supress]]\n{RULE}name = \"A\"\n"), "did you mean `suppress`?");
     refused(&format!("[[suppress]]\n{RULE}prefix = \"1.2.3\"\n"), "suppress.toml:5: target `1.2.3` is not an address");

@@ -51,7 +51,7 @@ const BACKUP_PAUSE: Duration = Duration::from_millis(20);
 impl Store {
     /// Takes away the looks of sweeps that ended before `before`, and what rests on them alone. Kept for ever: of every
     /// endpoint when it was first and last seen, its last look and its last state; of what was a finding the first and
-    /// last [`FINDINGS_KEPT`] states at each endpoint, whole, with their first and last looks, and what cases refer to; every
+    /// last few states at each endpoint, whole, with their first and last looks, and what cases refer to; every
     /// sweep's counts. The last complete sweep stays whole.
     pub fn prune(&mut self, before: Timestamp, now: Timestamp) -> Result<Pruned, StoreError> {
         let (before, now) = (nanoseconds(before), nanoseconds(now));

@@ -14,7 +14,7 @@ use super::window::Window;
 use crate::fingerprint::Class;
 use crate::given;
 use crate::scan::Limits;
-use crate::silence::suggest;
+use crate::silence::complaint;
 
 /// What is wrong with a file of settings, with the line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -197,11 +197,8 @@ impl Settings {
         let name = path.display();
         let text =
             given::text(path).map_err(|error| SettingsError(format!("settings `{name}` cannot be read: {error}")))?;
-        let mut settings: Self = toml::from_str(&text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
-            SettingsError(format!("{name}:{line}: {}", suggest(error.message())))
-        })?;
+        let mut settings: Self =
+            toml::from_str(&text).map_err(|error| SettingsError(format!("{name}:{}", complaint(&text, &error))))?;
         let folder = std::path::absolute(path).ok().and_then(|path| path.parent().map(Path::to_owned));
         settings.begin_at(&folder.unwrap_or_default());
         Ok(settings)

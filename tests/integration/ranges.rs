@@ -67,7 +67,7 @@ fn nothing_outside_the_scope_is_ever_connected_to() {
     let config = folder.write("rdprint.toml", "scope = [\"10.1.0.0/16\"]\nexclude = [\"10.1.9.0/24\"]\n");
     refused(&["10.2.0.1", "--config", &config, "--scope", "10.0.0.0/8"], "outside the authorised scope: 10.2.0.1;");
     let typo = folder.write("typo.toml", "rate = 5\nscoope = []\n");
-    refused(&["127.0.0.1", "--config", &typo], &format!("{typo}:2: unknown field `scoope`"));
+    refused(&["127.0.0.1", "--config", &typo], &format!("{typo}:2: unknown key `scoope`"));
     assert_eq!(server.journal().connections(), 0);
 
     // What is excluded need not be in the scope; and a scope without targets is the target.

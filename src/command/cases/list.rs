@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use super::super::{Exit, Failure, stdout};
 use super::SiteFlags;
@@ -13,6 +14,9 @@ use super::write::unspoken;
 use crate::cases::{Binding, Case, Customers, State, Templates};
 use crate::verdict::{Record, explain};
 use crate::visible::{json, visible};
+
+/// How old the last look of a letter may be, unless `write --max-age` says otherwise.
+const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 
 pub(super) fn list(
     flags: &SiteFlags,
@@ -34,10 +38,18 @@ pub(super) fn list(
         }
     };
     let cases: Vec<Case> = site.store.cases().map_err(|error| trouble(&error))?.into_iter().filter(asked).collect();
-    // Texts and numbers always have a JSON form.
-    let told = |case| if as_json { json(case).unwrap_or_default() } else { line(case) };
-    let lines: Vec<String> = cases.iter().map(|case| told(case) + "\n").collect();
-    stdout::print(&lines.concat())?;
+    let mut lines = String::new();
+    for case in &cases {
+        let letter = customers.as_ref().map(|customers| letter(case, &site, customers)).transpose()?.flatten();
+        // Texts and numbers always have a JSON form.
+        let told = match letter {
+            _ if as_json => json(&Listed { case, letter }).unwrap_or_default(),
+            Some(letter) => format!("{}, letter: {letter}", line(case)),
+            None => line(case),
+        };
+        lines.push_str(&(told + "\n"));
+    }
+    stdout::print(&lines)?;
     if let Some(customers) = &customers {
         name_unspoken(&cases, customers, &templates);
     }
@@ -58,6 +70,26 @@ fn name_unspoken(cases: &[Case], customers: &Customers, templates: &Templates) {
             eprintln!("rdprint: case {} will have no letter: {}", case.id, unspoken(&owner, templates));
         }
     }
+}
+
+/// A case with what stands in the way of its letter.
+#[derive(Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    case: &'a Case,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    letter: Option<&'static str>,
+}
+
+/// Whether a letter on an open case would be right now, in a word.
+fn letter(case: &Case, site: &Site, customers: &Customers) -> Result<Option<&'static str>, Failure> {
+    if case.state != State::Open {
+        return Ok(None);
+    }
+    let look = site.store.last_look(case.binding.endpoint).map_err(|error| trouble(&error))?;
+    let look = look.as_ref().map(|look| (look.at, look.observation.as_ref()));
+    let rules = site.rules(customers, MAX_AGE, Timestamp::now());
+    Ok(Some(rules.ready(case, look).map_or_else(|held| held.word(), |_ready| "ready")))
 }
 
 /// A case on one line.

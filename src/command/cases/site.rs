@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::super::sweep::silence;
 use super::super::{Failure, customers, fingerprints};
 use super::SiteFlags;
-use crate::cases::{Binding, Case, Customers, Finding, Moment, group, identity, told};
+use crate::cases::{Binding, Case, Customers, Finding, Moment, Rules, group, identity, told};
 use crate::change::{Look, Shown, Verdict};
 use crate::fingerprint::{FingerprintSet, Match};
 use crate::silence::{Rule, Silence, Subject};
@@ -136,6 +136,17 @@ impl Site {
             first_seen: Moment { at: first_seen.at.min(last_seen.at), ..*first_seen },
             last_seen: *last_seen,
         })
+    }
+
+    /// What letters are right by.
+    pub(super) fn rules<'a>(
+        &'a self,
+        customers: &'a Customers,
+        max_age: SignedDuration,
+        now: Timestamp,
+    ) -> Rules<'a, impl Fn(&Binding, &Shown, &Match) -> Option<String>> {
+        let silenced = move |binding: &Binding, shown: &Shown, found: &Match| self.silenced(binding, shown, found, now);
+        Rules { set: &self.set, customers, silenced, max_age, now }
     }
 
     /// Why a match of a case is held back, if it is. Letters are written only on looks at what was its customer's then.

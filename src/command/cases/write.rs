@@ -14,7 +14,7 @@ use super::super::{Exit, Failure, stdout};
 use super::SiteFlags;
 use super::files::{Readers, load_templates, make_private_folder, write_new, write_over};
 use super::site::{Site, addresses, trouble};
-use crate::cases::{Case, Customers, Owner, Rules, Sender, State, Templates, Told, folder_name, report};
+use crate::cases::{Case, Customers, Owner, Sender, State, Templates, Told, folder_name, report};
 use crate::sweep::settings::Settings;
 use crate::visible::visible;
 
@@ -170,13 +170,8 @@ impl Desk<'_> {
     fn prepare(&self, case: &Case, addresses: Option<u64>, history: &str) -> Result<Result<Written, String>, Failure> {
         let Self { site, customers, templates, sender, write, now, reply_by, cookie } = *self;
         let look = site.store.last_look(case.binding.endpoint).map_err(|error| trouble(&error))?;
-        let rules = Rules {
-            set: &site.set,
-            customers,
-            silenced: |binding: &_, shown: &_, found: &_| site.silenced(binding, shown, found, now),
-            max_age: SignedDuration::try_from(write.max_age).unwrap_or(SignedDuration::MAX),
-            now,
-        };
+        let max_age = SignedDuration::try_from(write.max_age).unwrap_or(SignedDuration::MAX);
+        let rules = site.rules(customers, max_age, now);
         let ready = rules.ready(case, look.as_ref().map(|look| (look.at, look.observation.as_ref())));
         let (found, owner) = match ready {
             Ok(ready) => ready,

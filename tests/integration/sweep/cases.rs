@@ -82,6 +82,7 @@ fn a_customers_letters_are_written_after_a_second_look_and_name_nobody_else() {
         "{listed:?}"
     );
     assert_eq!(world.cases(&["list"]).stdout, listed.stdout, "a case is opened once");
+    assert_eq!(letters_of(&listed), ["seen-once"; 3]);
 
     let early = world.write(&[]);
     assert_eq!((early.code, early.stdout.as_str()), (Some(3), ""), "{early:?}");
@@ -98,6 +99,7 @@ fn a_customers_letters_are_written_after_a_second_look_and_name_nobody_else() {
     let lines: Vec<&str> = looked.stdout.lines().collect();
     assert_eq!(lines[0], format!("case 1: 127.67.40.2:{port} still shows redvds (criminal-image, strong)"));
     assert_eq!(lines[1], format!("case 2: 127.67.40.3:{port} does not bear the case out any more; it shows SRV-003"));
+    assert_eq!(letters_of(&world.cases(&["list"])), ["ready", "differs", "ready"]);
     let written = world.write(&[]);
     assert_eq!((written.code, written.stdout.lines().count()), (Some(3), 2), "{written:?}");
     assert!(
@@ -201,10 +203,19 @@ fn a_case_is_bound_to_its_customer_and_keeps_its_state() {
     assert_eq!((&case["id"], &case["customer_id"], &case["state"]), (&2.into(), &"bob".into(), &"open".into()));
     let reopened = world.cases(&["reopen", "1"]);
     assert_eq!(reopened.code, Some(0), "{reopened:?}");
+    let listed = world.cases(&["list", "--json"]).stdout;
+    let words: Vec<Value> =
+        listed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["letter"].clone()).collect();
+    assert_eq!(words, ["other-customer", "ready"], "{listed}");
     let held = world.write(&["1"]);
     assert!(held.stderr.contains("the address was no longer this customer's but bob's"), "{held:?}");
     assert_eq!(world.write(&["2"]).code, Some(0), "every look was taken in bob's time");
     assert!(world.letters().contains_key("bob/case-2.txt"));
+}
+
+/// What `list` says of the letter on each case.
+fn letters_of(listed: &Ran) -> Vec<&str> {
+    listed.stdout.lines().filter_map(|line| Some(line.rsplit_once(", letter: ")?.1)).collect()
 }
 
 #[test]
@@ -223,6 +234,7 @@ fn what_is_silenced_has_no_case_and_no_letter() {
     // Silenced after its case was opened.
     world.folder.write("suppress.toml", &rule.replace("127.67.42.2", "127.67.42.3"));
     world.cases(&["recheck", "1"]);
+    assert!(world.cases(&["list"]).stdout.contains("letter: held-back"));
     let held = world.write(&["1"]);
     assert!(held.stderr.contains("a rule holds it back: ") && held.stderr.contains(": known (me)"), "{held:?}");
 }

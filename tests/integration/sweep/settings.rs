@@ -26,11 +26,13 @@ fn bad_settings_get_one_sentence_and_no_packet() {
         .replacen("id = \"redvds\"", "id = \"own\"", 1);
     world.folder.write("own/a.toml", &own);
     for (more, message) in [
-        ("mises = 3", "sweep.toml:6: unknown field `mises`"),
+        ("mises = 3", "sweep.toml:6: unknown key `mises`"),
         ("mises = 3", "did you mean `misses`?"),
         ("[limits]\nrat = 3", "did you mean `rate`?"),
         ("[alert]\n", "did you mean `alerts`?"),
-        ("misses = 0", "sweep.toml:6: "),
+        ("misses = 0", "sweep.toml:6: invalid value: integer `0`, expected a whole number from 1 on (`misses = 0`)"),
+        ("fail_on = \"shared-rang\"", "did you mean `shared-range`?"),
+        ("[alerts]\ncommand = \"/bin/cat\"", "expected a list in [ ] (`command = \"/bin/cat\"`)"),
         ("canary_every = \"soon\"", "`soon` is no time; write it like 3s, 500ms, 1h30m or 7d"),
         ("resume_within = \"200000000000000d\"", "`200000000000000d` is longer than ten years; write it like 3s"),
         ("[limits]\ntimeout = \"99999999999999999999d\"", "is longer than ten years"),

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use icu_normalizer::ComposingNormalizerBorrowed;
 use regex::Regex;
 
+use crate::proto::der::{self, Element};
 use crate::visible::is_hidden;
 
 /// What one spelling may stand for: where it can be read in two orders, both.
@@ -16,14 +17,15 @@ pub(super) type Readings = Vec<IpAddr>;
 /// Percent-encoding, character references of HTML, and the escapes of [`visible`](crate::visible::visible) and of JSON.
 static ESCAPED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"%([0-9A-Fa-f]{2})|&#[xX]([0-9A-Fa-f]{1,6});|&#([0-9]{1,7});|\\u\{([0-9A-Fa-f]{1,6})\}|\\u([0-9A-Fa-f]{4})",
+        r"%([0-9A-Fa-f]{2})|&#[xX]([0-9A-Fa-f]{1,6})\\?;|&#([0-9]{1,7})\\?;|\\u\{([0-9A-Fa-f]{1,6})\}|\\u([0-9A-Fa-f]{4})",
     )
     .ok()
 });
-/// Numbers with a meaning of their own: UUIDs, and the arcs of object identifiers below which companies and PKIX have theirs.
+/// Numbers with a meaning of their own: UUIDs, and object identifiers of companies, of PKIX, of Kerberos and of X.500.
 static NO_ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let uuid = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
-    Regex::new(&format!(r"(^|[^0-9a-z.])(?:{uuid}|1\.3\.6\.1\.(?:4\.1|5\.5\.7)\.)")).ok()
+    Regex::new(&format!(r"(^|[^0-9a-z.])(?:{uuid}|1\.3\.6\.1\.(?:4\.1|5\.5\.7|5\.2)(?:\.\d+)+|2\.5\.(?:4|29)\.\d+)"))
+        .ok()
 });
 /// Escapes of escapes are followed so far.
 const DEEPEST: usize = 3;
@@ -50,6 +52,41 @@ pub(super) fn in_prose(text: &str) -> Vec<Readings> {
 
 /// Those in the texts that may lie in a message or certificate.
 pub(super) fn in_bytes(bytes: &[u8]) -> Vec<Readings> {
+    let mut values = Vec::new();
+    if bytes.first() == Some(&der::SEQUENCE) && take_apart(bytes, 0, &mut values) {
+        values.into_iter().flat_map(|value| in_run(value, false)).collect()
+    } else {
+        in_run(bytes, true)
+    }
+}
+
+/// The values of DER that has nothing else in it: where one ends, a digit does not run on into the tag of the next. Those of an
+/// OCTET STRING are taken apart where they can be, since extensions lie in such.
+fn take_apart<'a>(mut bytes: &'a [u8], depth: usize, values: &mut Vec<&'a [u8]>) -> bool {
+    const DEEPEST: usize = 32;
+    const CONSTRUCTED: u8 = 0x20;
+    if bytes.is_empty() || depth > DEEPEST {
+        return bytes.is_empty();
+    }
+    while !bytes.is_empty() {
+        let Some(Element { tag, content, .. }) = der::read(&mut bytes) else { return false };
+        let mut inner = Vec::new();
+        if tag & CONSTRUCTED != 0 {
+            if !take_apart(content, depth + 1, &mut inner) {
+                return false;
+            }
+            values.extend(inner);
+        } else if tag == der::OCTET_STRING && take_apart(content, depth + 1, &mut inner) {
+            values.extend(inner);
+        } else {
+            values.push(content);
+        }
+    }
+    true
+}
+
+/// Those in one run of bytes; `is_raw` if nobody knows where its texts begin and end.
+fn in_run(bytes: &[u8], is_raw: bool) -> Vec<Readings> {
     /// `0.0.0.0`.
     const SHORTEST: usize = 7;
     let wide = |offset: usize, unit: fn([u8; 2]) -> u16| -> String {
@@ -57,26 +94,36 @@ pub(super) fn in_bytes(bytes: &[u8]) -> Vec<Readings> {
         let units = pairs.iter().map(|pair| unit(*pair));
         char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
     };
-    let readings = [
-        String::from_utf8_lossy(bytes).into_owned(),
+    let is_no_text = |character: char| character.is_control() || character == char::REPLACEMENT_CHARACTER;
+    let narrow = String::from_utf8_lossy(bytes);
+    let wide = [
         wide(0, u16::from_le_bytes),
         wide(1, u16::from_le_bytes),
         wide(0, u16::from_be_bytes),
         wide(1, u16::from_be_bytes),
     ];
-    let is_no_text = |character: char| character.is_control() || character == char::REPLACEMENT_CHARACTER;
-    let texts = readings.iter().flat_map(|reading| reading.split(is_no_text)).filter(|text| text.len() >= SHORTEST);
+    let mut texts: Vec<&str> = narrow.split(is_no_text).collect();
+    if is_raw {
+        // What looks like the first digit may be the octet that tells the text's length, and a last 0 the tag of a SEQUENCE.
+        let cut = |text: &&'_ str| text.len() > SHORTEST;
+        let headless: Vec<&str> = texts
+            .iter()
+            .filter(|text| cut(text))
+            .filter_map(|text| text.strip_prefix(|first: char| first.is_ascii_digit()))
+            .collect();
+        let tailless: Vec<&str> =
+            texts.iter().chain(&headless).filter(|text| cut(text)).filter_map(|text| text.strip_suffix('0')).collect();
+        texts.extend(headless);
+        texts.extend(tailless);
+    }
+    texts.extend(wide.iter().flat_map(|reading| reading.split(is_no_text)));
     let mut found = Vec::new();
-    for text in texts {
-        // What looks like the first digit may be the octet that tells the text's length.
-        let behind_length = text.strip_prefix(|first: char| first.is_ascii_digit());
-        for text in [Some(text), behind_length].into_iter().flatten() {
-            let text = plain(text);
-            found.extend(separated(&text));
-            found.extend(grouped(&text));
-            found.extend(nibbles(&text));
-            found.extend(bare_numbers(&text));
-        }
+    for text in texts.into_iter().filter(|text| text.len() >= SHORTEST) {
+        let text = plain(text);
+        found.extend(separated(&text));
+        found.extend(grouped(&text));
+        found.extend(nibbles(&text));
+        found.extend(bare_numbers(&text));
     }
     found
 }
@@ -130,8 +177,10 @@ fn separated(text: &str) -> Vec<Readings> {
 /// Every four numbers in a row that make an address, in this order and in that of the reverse DNS. Neither letters nor digits stand
 /// between them, and what does, `is_gap` takes.
 fn quads(text: &str, is_gap: impl Fn([&str; 3]) -> bool) -> Vec<Readings> {
+    /// In up to seven numbers there is room for one address, wherever of four places it begins; in more there is room for two.
+    const ONE: usize = 4;
     let numbers = runs(text, |character| character.is_ascii_digit());
-    let quads = numbers.windows(4).filter_map(|run| {
+    let quad = |run: &[Range<usize>]| {
         let [first, second, third, fourth] = run else { return None };
         let gap = |before: &Range<usize>, after: &Range<usize>| {
             text.get(before.end..after.start).filter(|gap| !gap.contains(char::is_alphanumeric))
@@ -143,9 +192,12 @@ fn quads(text: &str, is_gap: impl Fn([&str; 3]) -> bool) -> Vec<Readings> {
         };
         let parts = [part(first)?, part(second)?, part(third)?, part(fourth)?];
         is_gap(gaps).then_some(parts)
-    });
+    };
     let both = |[a, b, c, d]: [u8; 4]| [Ipv4Addr::new(a, b, c, d), Ipv4Addr::new(d, c, b, a)];
-    quads.map(|parts| both(parts).into_iter().filter_map(used).collect()).collect()
+    let quads: Vec<Option<[u8; 4]>> = numbers.windows(4).map(quad).collect();
+    let rows = quads.chunk_by(|before, after| before.is_some() && after.is_some());
+    let readings = rows.flat_map(|row| row.chunks(if row.len() <= ONE { ONE } else { 1 }));
+    readings.map(|quads| quads.iter().copied().flatten().flat_map(both).filter_map(used).collect()).collect()
 }
 
 /// The longest pieces of a text in which all characters are such ones.
@@ -196,7 +248,7 @@ fn grouped(text: &str) -> Vec<Readings> {
 /// IPv6 as the reverse DNS has it: 32 single digits.
 fn nibbles(text: &str) -> Vec<Readings> {
     let parts: Vec<Option<u8>> = text
-        .split(['.', '-', '_', ' ', ':', '/'])
+        .split(|character: char| !character.is_alphanumeric())
         .map(|part| match part.as_bytes() {
             [digit] => char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok()),
             _ => None,

@@ -5,7 +5,7 @@ fn texts(found: Vec<Readings>) -> Vec<String> {
 }
 
 /// `127.9.1.55` and `2001:db8:1::8` as hosts and people write them.
-const V4: [&str; 28] = [
+const V4: [&str; 29] = [
     "127.9.1.55",
     "CN=of127.9.1.55, OU=x",
     "http://127.9.1.55:80/x",
@@ -34,8 +34,10 @@ const V4: [&str; 28] = [
     "127%2E9%2E1%2E55",
     "127%252E9%E2%80%8B.1.55",
     "127&#46;9&#x2e;1.55",
+    "127&#46\\;9&#x2e\\;1.55",
 ];
-const V6: [&str; 11] = [
+const V6: [&str; 12] = [
+    "OU=8.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
     "[2001:db8:1::8]:3389",
     "CN=2001:db8:1::8.",
     "at 2001:db8:1::8: x",
@@ -49,7 +51,10 @@ const V6: [&str; 11] = [
     "0x20010DB8000100000000000000000008",
 ];
 /// What is no address, in a name or anywhere.
-const NEAR: [&str; 18] = [
+const NEAR: [&str; 21] = [
+    "2.5.4.97=VATDE-123",
+    "1.3.6.1.5.2.3.5",
+    "1.3.6.1.4.1.9.21.2.3",
     "10.0.20348",
     "10.0.20348.1",
     "999.1.1.1",
@@ -116,4 +121,37 @@ fn texts_are_found_in_bytes_of_any_width() {
     for bytes in cases {
         assert!(texts(in_bytes(&bytes)).contains(&"127.9.1.55".to_owned()), "{bytes:?}");
     }
+}
+
+/// An element with this tag around the content.
+fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    der::write(tag, content)
+}
+
+#[test]
+fn a_text_ends_where_its_element_does() {
+    // Behind the text comes the tag of a SEQUENCE, which reads as 0.
+    let next = element(der::SEQUENCE, &element(der::INTEGER, &[1]));
+    for (tag, text) in [(0x0C, "127.9.1.55"), (0x86, "http://127.9.1.55"), (0x16, "ip-127-9-1-55")] {
+        let inner = [element(tag, text.as_bytes()), next.clone()].concat();
+        let whole = element(der::SEQUENCE, &inner);
+        let extension = element(der::SEQUENCE, &[element(der::OCTET_STRING, &whole), next.clone()].concat());
+        for bytes in [whole, extension] {
+            assert_eq!(texts(in_bytes(&bytes))[0], "127.9.1.55", "{bytes:?}");
+            assert!(!texts(in_bytes(&bytes)).contains(&"27.9.1.55".to_owned()));
+            // Where it is no DER as a whole, whatever it may be counts.
+            let broken = [bytes, vec![0x30]].concat();
+            assert!(texts(in_bytes(&broken)).contains(&"127.9.1.55".to_owned()), "{broken:?}");
+        }
+    }
+    let name = element(der::SEQUENCE, &[element(0x0C, b"DESKTOP-ABCDEF1"), next].concat());
+    assert_eq!(texts(in_bytes(&name)), Vec::<String>::new());
+}
+
+#[test]
+fn numbers_with_room_for_one_address_are_one_spelling() {
+    let readings = |text: &str| in_name(text).into_iter().filter(|found| !found.is_empty()).count();
+    assert_eq!(readings("vm9-127-9-0-1"), 1);
+    assert_eq!(readings("192.0.2.17.127.9.1.55"), 5);
+    assert!(texts(in_name("vm9-127-9-0-1")).contains(&"127.9.0.1".to_owned()));
 }

@@ -96,12 +96,11 @@ fn in_run(bytes: &[u8], is_raw: bool) -> Vec<Readings> {
     };
     let is_no_text = |character: char| character.is_control() || character == char::REPLACEMENT_CHARACTER;
     let narrow = String::from_utf8_lossy(bytes);
-    let wide = [
-        wide(0, u16::from_le_bytes),
-        wide(1, u16::from_le_bytes),
-        wide(0, u16::from_be_bytes),
-        wide(1, u16::from_be_bytes),
-    ];
+    // A value begins where it begins; begun one octet later, its text would lack a character.
+    let offsets = if is_raw { [0, 1].as_slice() } else { &[0] };
+    let wide =
+        offsets.iter().flat_map(|offset| [u16::from_le_bytes, u16::from_be_bytes].map(|unit| wide(*offset, unit)));
+    let wide: Vec<String> = wide.collect();
     let mut texts: Vec<&str> = narrow.split(is_no_text).collect();
     if is_raw {
         // What looks like the first digit may be the octet that tells the text's length, and a last 0 the tag of a SEQUENCE.

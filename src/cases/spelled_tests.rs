@@ -144,6 +144,9 @@ fn a_text_ends_where_its_element_does() {
             assert!(texts(in_bytes(&broken)).contains(&"127.9.1.55".to_owned()), "{broken:?}");
         }
     }
+    let wide: Vec<u8> = "127.9.1.55".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let found = texts(in_bytes(&element(der::SEQUENCE, &element(0x1E, &wide))));
+    assert!(found.contains(&"127.9.1.55".to_owned()) && !found.contains(&"127.9.1.5".to_owned()), "{found:?}");
     let name = element(der::SEQUENCE, &[element(0x0C, b"DESKTOP-ABCDEF1"), next].concat());
     assert_eq!(texts(in_bytes(&name)), Vec::<String>::new());
 }

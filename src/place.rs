@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+/// What is behind the name of a file that is not whole yet.
+const ENDINGS: [&str; 2] = [".new", ".partial"];
 /// So many links may lead to one another.
 const LINKS: usize = 40;
 
@@ -11,7 +13,8 @@ const LINKS: usize = 40;
 /// [`ErrorKind::AlreadyExists`], and the file keeps its own. What it says must be on the disk already.
 pub fn give_name(file: &Path, name: &Path) -> io::Result<()> {
     match fs::hard_link(file, name) {
-        Ok(()) => fs::remove_file(file)?,
+        // Whoever opened it by its name in the meantime may have taken the other one away.
+        Ok(()) => remove(file)?,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
         // Some file systems have no links; then the name is taken first.
         Err(_) => File::create_new(name).and_then(|_claimed| fs::rename(file, name))?,
@@ -46,6 +49,25 @@ pub fn real(path: &Path) -> io::Result<PathBuf> {
         path = folder.join(target);
     }
     Err(io::Error::other("too many links lead to one another"))
+}
+
+/// How many names a file has, were what is left of [`give_name`] taken away: killed in the middle it leaves two.
+#[cfg(unix)]
+pub fn names(path: &Path) -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt as _;
+    let path = path.canonicalize()?;
+    // These first: in the meantime one may go, and none can come while the file has its name.
+    let left = u64::try_from(unfinished(&path).count()).unwrap_or_default();
+    Ok(path.metadata()?.nlink().saturating_sub(left))
+}
+
+/// The names that this file had before it was whole, as far as it has them still.
+pub fn unfinished(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let is_same = move |name: &PathBuf| {
+        // No link, which would be no other name of the file.
+        name.symlink_metadata().is_ok_and(|file| file.is_file()) && same_file::is_same_file(name, path).unwrap_or(false)
+    };
+    ENDINGS.map(|ending| beside(path, ending)).into_iter().filter(is_same)
 }
 
 /// The name with this behind it: `history.db` and `.lock` are `history.db.lock`.

@@ -7,8 +7,7 @@ use std::rc::Rc;
 
 use csv::{ByteRecord, ReaderBuilder};
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, DateTime};
 use thiserror::Error;
 
 use super::customers::{Builder, Customers};
@@ -252,16 +251,21 @@ fn add(builder: &mut Builder, row: &ByteRecord, places: &Places, line: u64) -> R
     Ok(())
 }
 
-/// The first second of a day or moment, and the first one after it. A day is a day of UTC.
+/// The first second of a day or moment, and the first one after it. A day is a day of UTC. After the calendar's last day, which
+/// stands for no end in many a program, nothing comes.
 fn moment(text: &str) -> Result<(i64, i64), String> {
-    let start = |date: Date| date.to_zoned(TimeZone::UTC).map(|midnight| midnight.timestamp().as_second());
+    // Counted, since the last days have no timestamp.
+    let start = |date: Date| date.duration_since(Date::constant(1970, 1, 1)).as_secs();
     let is_date = text.len() == 10;
-    let day = is_date.then(|| text.parse::<Date>().ok()).flatten().and_then(|date| {
-        let next = date.tomorrow().map_or(Ok(i64::MAX), start).ok()?;
-        Some((start(date).ok()?, next))
-    });
+    let day = is_date.then(|| text.parse::<Date>().ok()).flatten();
+    let day = day.map(|date| (start(date), date.tomorrow().map_or(i64::MAX, start)));
     let time = || text.parse::<Timestamp>().ok().map(|time| (time.as_second(), time.as_second()));
+    let beyond = || {
+        let time = text.strip_suffix(['Z', 'z'])?.parse::<DateTime>().ok()?;
+        (time.date() >= Date::constant(9999, 12, 30)).then_some((i64::MAX, i64::MAX))
+    };
     day.or_else(time)
+        .or_else(beyond)
         .ok_or_else(|| format!("`{text}` is no day and no time; write it like 2027-03-31 or 2027-03-31T12:00:00Z"))
 }
 

@@ -53,6 +53,24 @@ fn the_longest_prefix_that_was_valid_then_wins() {
     assert_eq!(owner(&customers, "2001:db9::1", NOW), None);
 }
 
+#[test]
+fn the_last_days_of_the_calendar_are_no_end() {
+    for end in ["9999-12-31", "9999-12-30", "9999-12-31T23:59:59Z", "9999-12-31T00:00:00Z", "9999-12-31 23:59:59.999Z"]
+    {
+        let customers = rows(&format!("192.0.2.0/24,a,,,,2026-01-01,{end}\n")).unwrap();
+        assert_eq!(owner(&customers, "192.0.2.1", NOW).as_deref(), Some("a 192.0.2.0/24 2"), "{end}");
+        let last = customers.owner("192.0.2.1".parse().unwrap(), Timestamp::MAX);
+        assert!(last.is_some(), "{end}");
+        assert_eq!(owner(&customers, "192.0.2.1", "2025-12-31T23:59:59Z"), None);
+    }
+    // One that begins when time ends is no mistake in the others.
+    assert!(rows("192.0.2.0/24,a,,,,9999-12-31,\n").is_ok());
+    for wrong in ["9999-12-32", "10000-01-01", "9999-12-31T24:00:01Z", "9999-12-31T23:59:59"] {
+        refused(format!("{HEADER}192.0.2.0/24,a,,,,,{wrong}\n"), "is no day and no time");
+    }
+    refused(format!("{HEADER}192.0.2.0/24,a,,,,9999-12-31,9999-12-30\n"), "is valid at no time");
+}
+
 /// Against the plainest model: every row asked in turn.
 #[test]
 fn the_table_agrees_with_asking_every_row() {

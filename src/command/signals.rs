@@ -7,11 +7,15 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::{Exit, Failure};
 use crate::scan::Wish;
+
+/// For how long what was seen so far may be written after the second signal.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Which signal came first, if any.
 #[derive(Clone, Debug, Default)]
@@ -31,8 +35,8 @@ impl Caught {
 /// What goes on and can be stopped in good order.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Work {
-    /// A scan: the first signal asks for an end in good order, the second for an end at once with what was seen so far, and
-    /// a third one, should even that hang, ends the process.
+    /// A scan: the first signal asks for an end in good order, the second for an end at once with what was seen so far. Where
+    /// even that hangs, at standard output that nobody reads say, the process ends soon after, or with a third signal.
     Scan,
     /// Something of many steps: the first signal asks for the end of the one under way, the second ends the process.
     Steps,
@@ -68,7 +72,7 @@ impl Signals {
             loop {
                 let exit = source.next().await;
                 let going = going.lock().unwrap_or_else(PoisonError::into_inner);
-                if !going.as_ref().is_some_and(Going::ask_for_an_end) {
+                if !going.as_ref().is_some_and(|going| going.ask_for_an_end(exit)) {
                     std::process::exit(exit.code().into());
                 }
                 caught.note(exit);
@@ -93,7 +97,7 @@ impl Signals {
 
 impl Going {
     /// Asks for the next degree of an end; `false` if there is none, or nobody is left who could be asked.
-    fn ask_for_an_end(&self) -> bool {
+    fn ask_for_an_end(&self, exit: Exit) -> bool {
         let Self { work, wish } = self;
         let now = *wish.borrow();
         let (next, sentence) = match (now, work) {
@@ -111,6 +115,15 @@ impl Going {
         if let Some(sentence) = sentence.filter(|_| is_heard) {
             // Nobody may read standard error, and the next signal must be heard all the same.
             thread::spawn(move || eprintln!("{sentence}"));
+        }
+        if next == Wish::EndNow {
+            let wish = wish.clone();
+            thread::spawn(move || {
+                thread::sleep(LAST_WORDS);
+                if !wish.is_closed() {
+                    std::process::exit(exit.code().into());
+                }
+            });
         }
         is_heard
     }

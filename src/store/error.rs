@@ -17,6 +17,17 @@ pub enum StoreError {
          restore a copy made with `rdprint history backup`; remove the file to begin a new history"
     )]
     Empty(PathBuf),
+    /// It has several names.
+    #[error(
+        "history `{path}` has {names} names (hard links); SQLite cannot keep one file under several names, since two that use \
+         them would destroy it: remove the others (`find -samefile` finds them), or copy the file"
+    )]
+    Names {
+        /// The name that was given.
+        path: PathBuf,
+        /// How many there are.
+        names: u64,
+    },
     /// A name is taken.
     #[error("`{0}` is there already; name a new file, nothing was written")]
     Taken(PathBuf),

@@ -28,7 +28,7 @@ pub use compare::{Conclusion, Outcome};
 pub use error::StoreError;
 pub use keep::Pruned;
 pub use looks::Which;
-pub use outbox::Waiting;
+pub use outbox::{LONGEST_WAIT, Waiting};
 pub use past::{PastChange, PastLook};
 pub use sweeps::{Allowed, State, Sweep};
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::{Store, StoreError};
-use crate::place::{beside, give_name, real, remove};
+#[cfg(unix)]
+use crate::place::names;
+use crate::place::{beside, give_name, real, remove, unfinished};
 
 /// The schemas, each as what is to be done to the one before. Number N makes schema N, and is never changed once a version
 /// of rdprint with it is out.
@@ -27,6 +29,10 @@ impl Store {
         let path = real(path).map_err(|cause| StoreError::Io { path: path.to_owned(), cause })?;
         if !path.exists() {
             Self::make(&path)?;
+        }
+        for name in unfinished(&path) {
+            // Somebody was killed just before this. It does no harm, as long as the file stays beside it.
+            let _best_effort = remove(&name);
         }
         Self::open_existing(&path)
     }
@@ -55,6 +61,11 @@ impl Store {
         }
         if fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) {
             return Err(StoreError::Empty(path.to_owned()));
+        }
+        // What was written last lies beside a name, and locks do as well.
+        #[cfg(unix)]
+        if let Ok(names @ 2..) = names(path) {
+            return Err(StoreError::Names { path: path.to_owned(), names });
         }
         Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
     }

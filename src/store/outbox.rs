@@ -1,9 +1,12 @@
 //! Alerts that are owed, until each was delivered.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::params;
 
 use super::{Store, StoreError, nanoseconds};
+
+/// The longest wait before an alert is tried again.
+pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
 
 /// An alert that waits to be delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +22,13 @@ pub struct Waiting {
 }
 
 impl Store {
-    /// Alerts whose next try is due, the oldest first.
+    /// Alerts whose next try is due, the oldest first. One that would have to wait longer than any wait is due as well: a clock
+    /// that was wrong then set its time.
     pub fn due(&self, now: Timestamp) -> Result<Vec<Waiting>, StoreError> {
         let sql = "SELECT alert_id, channel, body, tries FROM outbox
-            WHERE delivered IS NULL AND next_try <= ?1 ORDER BY sweep, alert_id, channel";
-        self.rows(sql, [nanoseconds(now)], |row| {
+            WHERE delivered IS NULL AND (next_try <= ?1 OR next_try > ?2) ORDER BY sweep, alert_id, channel";
+        let furthest = now.checked_add(LONGEST_WAIT).unwrap_or(Timestamp::MAX);
+        self.rows(sql, [nanoseconds(now), nanoseconds(furthest)], |row| {
             Ok(Waiting { alert_id: row.get(0)?, channel: row.get(1)?, body: row.get(2)?, tries: row.get(3)? })
         })
     }

@@ -4,14 +4,12 @@ use std::collections::HashSet;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::recorder::Shared;
 use crate::alert::{Channel, Ways};
-use crate::store::StoreError;
+use crate::store::{LONGEST_WAIT, StoreError};
 
-/// The longest wait before an alert is tried again.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// For how long one run waits for the next try; what must wait longer is left to later runs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -48,12 +46,11 @@ pub fn deliver(
                 .and_then(|channel| ways.send(channel, &alert.alert_id, &alert.body));
             let now = Timestamp::now();
             let result = sent.map_err(|error| {
-                let pause = Duration::from_secs(1 << alert.tries.min(16)).min(LONGEST_WAIT);
+                let pause = Duration::from_secs(1 << alert.tries.min(16)).min(LONGEST_WAIT.unsigned_abs());
                 wait = wait.max(pause);
                 down.insert(alert.channel.clone());
                 failure = Some(error.clone());
-                let next = SignedDuration::try_from(pause).ok().and_then(|pause| now.checked_add(pause).ok());
-                (error, next.unwrap_or(now))
+                (error, now.checked_add(pause).unwrap_or(now))
             });
             lock().tried(&alert, now, result)?;
         }

@@ -100,3 +100,45 @@ fn a_suspended_process_takes_up_its_dialogues_again() {
         assert_eq!(record.observation.status, Status::Success, "{:#?}", record.observation);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn the_second_signal_ends_a_scan_whose_output_nobody_takes() {
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream;
+    use std::time::Instant;
+
+    let server = Server::single(Host::windows("WIN-7K2QF0B3M1D", 20348)).unwrap();
+    for (name, code) in [("-TERM", 143), ("-INT", 130)] {
+        let (_reader, mut writer) = UnixStream::pair().unwrap();
+        writer.set_nonblocking(true).unwrap();
+        while writer.write(&[0; 4096]).is_ok() {}
+        writer.set_nonblocking(false).unwrap();
+        let before = server.journal().connections();
+        let mut child = rdprint(&["scan", "127.66.9.0/28", "-p", &server.port().to_string()])
+            .stdout(std::os::fd::OwnedFd::from(writer))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        server.wait_for(PATIENCE, |journal| journal.connections() > before);
+        std::thread::sleep(Duration::from_secs(2));
+        let id = child.id().to_string();
+        for _ in 0..2 {
+            assert!(child.try_wait().unwrap().is_none(), "one signal asks for an end in good order");
+            assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if Instant::now() > deadline {
+                child.kill().unwrap();
+                panic!("{name} does not end it: {:?}", child.wait());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert_eq!(status.code(), Some(code));
+    }
+}

@@ -220,6 +220,48 @@ fn a_backup_appears_whole_or_not_at_all() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_history_under_two_names_is_refused() {
+    let folder = Folder::new();
+    drop(folder.store());
+    let (path, other) = (folder.path("history.db"), folder.path("other.db"));
+    fs::hard_link(&path, &other).unwrap();
+    std::os::unix::fs::symlink("other.db", folder.path("link.db")).unwrap();
+    for path in [&path, &other, &folder.path("link.db")] {
+        let errors = [Store::open_existing(path), Store::open_to_read(path), Store::open(path)].map(Result::unwrap_err);
+        for error in errors {
+            assert!(matches!(error, StoreError::Names { names: 2, .. }) && !error.is_own_fault(), "{error}");
+        }
+    }
+    fs::remove_file(&path).unwrap();
+    Store::open_existing(&folder.path("link.db")).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn the_name_from_before_a_history_was_whole_is_no_second_one() {
+    let folder = Folder::new();
+    drop(folder.store());
+    let path = folder.path("history.db");
+    let (new, partial) = (folder.path("history.db.new"), folder.path("history.db.partial"));
+    // Killed, or looked at, between the two steps in which it gets its name.
+    for before in [&new, &partial] {
+        fs::hard_link(&path, before).unwrap();
+        Store::open_to_read(&path).unwrap();
+        assert!(before.exists(), "a question takes nothing away");
+        Store::open(&path).unwrap();
+        assert!(!before.exists());
+    }
+    // Another file's is left to it, and does not hide a second name.
+    fs::write(&new, "").unwrap();
+    std::os::unix::fs::symlink("history.db", &partial).unwrap();
+    Store::open(&path).unwrap();
+    assert!(new.exists() && partial.exists());
+    fs::hard_link(&path, folder.path("other.db")).unwrap();
+    assert!(matches!(Store::open(&path), Err(StoreError::Names { names: 2, .. })));
+}
+
 #[test]
 fn a_history_is_read_where_nothing_may_be_written() {
     let (folder, set) = (Folder::new(), fingerprints());

@@ -122,6 +122,34 @@ fn alerts_are_owed_until_they_are_delivered() {
 }
 
 #[test]
+fn an_alert_that_a_wrong_clock_put_off_is_due() {
+    let (folder, set) = (Folder::new(), fingerprints());
+    let mut store = folder.store();
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let (now, ahead) = (1_000_000, 1_000_000 + 10 * 3600);
+    let id = store.begin("{}", &Allowed::default(), set.hash(), at(ahead)).unwrap();
+    let conclusion = Conclusion {
+        comparison: &Comparison::default(),
+        silenced: &[],
+        alerts: &[("a".to_owned(), "webhook".to_owned(), "{}".to_owned())],
+        news: None,
+        announced: &[],
+        misses: 2,
+        coverage: "{}",
+        ended: at(ahead),
+    };
+    store.conclude(id, &conclusion).unwrap();
+    // Never tried yet, and after a try that failed: in both cases the clock was ten hours ahead and was set right.
+    let alert = store.due(at(now)).unwrap().remove(0);
+    store.tried(&alert, at(ahead), Err(("it is down".to_owned(), at(ahead + 1)))).unwrap();
+    assert_eq!(store.due(at(now)).unwrap()[0].tries, 1);
+    // A try at the right time puts it in order again; the longest wait of all is waited.
+    store.tried(&alert, at(now), Err(("it is down".to_owned(), at(now + 3600)))).unwrap();
+    let due = |second| store.due(at(second)).unwrap().len();
+    assert_eq!([now, now + 3599, now + 3600].map(due), [0, 0, 1]);
+}
+
+#[test]
 fn the_clock_may_jump_back() {
     let (folder, set) = (Folder::new(), fingerprints());
     let mut store = folder.store();

@@ -85,6 +85,17 @@ fn never_two_at_once() {
         assert!(ran.stderr.starts_with(&format!("rdprint: process {id} (rdprint sweep, since 20")), "{ran:?}");
         assert!(ran.stderr.contains("history.db.lock`; wait for its end, or stop it"), "{ran:?}");
     }
+    // A lock lies beside a name, so a file may have but one.
+    let second_name = world.folder.path("second.db");
+    std::fs::hard_link(world.folder.path("history.db"), &second_name).unwrap();
+    let settings = std::fs::read_to_string(world.folder.path("sweep.toml")).unwrap();
+    world.folder.write("sweep.toml", &settings.replace("history.db", "second.db"));
+    for ran in [world.sweep(&[]), world.sweep(&["--check"]), prune(&second_name)] {
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
+        assert!(ran.stderr.contains("second.db` has 2 names (hard links); SQLite cannot keep one file"), "{ran:?}");
+    }
+    std::fs::remove_file(&second_name).unwrap();
+    world.folder.write("sweep.toml", &settings);
     // Reading needs no lock.
     assert!(world.history(&["sweeps"]).stdout.contains("unfinished"));
     // If somebody removes the lock, the later run goes on, and the earlier one soon writes nothing more.

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::store::StoreError;
+use crate::sweep::lock::LockError;
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -60,6 +63,22 @@ impl Failure {
     /// Another run has what this one needs.
     pub fn held(message: impl fmt::Display) -> Self {
         Self { exit: Exit::Held, message: message.to_string() }
+    }
+
+    /// The lock of a history that is not to be had.
+    pub(super) fn unlocked(error: LockError) -> Self {
+        match error {
+            LockError::Held { .. } => Self::held(error),
+            LockError::Io(..) => Self::usage(error),
+        }
+    }
+
+    /// What went wrong in an open history, by whose fault.
+    pub(super) fn in_history(error: &StoreError) -> Self {
+        match error {
+            StoreError::Sqlite { .. } | StoreError::Io { .. } | StoreError::TakenOver { .. } => Self::own_fault(error),
+            _ => Self::usage(error),
+        }
     }
 
     /// Our own fault, in the middle.

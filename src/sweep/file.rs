@@ -18,7 +18,7 @@ const BEAT: Duration = Duration::from_secs(60);
 
 /// Writes a new file beside the old one, puts it on the disk, and gives it the old one's name.
 pub fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
-    let new = beside(path)?;
+    let new = unnamed(path)?;
     write(new.as_file())?;
     new.as_file().sync_all()?;
     new.persist(path).map(drop).map_err(|error| error.error)
@@ -26,7 +26,7 @@ pub fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::
 
 /// Writes a file that is not there yet, whole or not at all; another process that has the same idea does not lose its own.
 pub fn create_new(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
-    let new = beside(path)?;
+    let new = unnamed(path)?;
     write(new.as_file())?;
     new.as_file().sync_all()?;
     match new.persist_noclobber(path) {
@@ -42,7 +42,7 @@ pub fn create_new(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> i
 
 /// A new file in the same folder, which is removed unless it gets its name. Its own nobody can guess, so that nobody has put a
 /// link there that leads elsewhere.
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
+fn unnamed(path: &Path) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = Builder::new();
     builder.prefix(".rdprint-").suffix(".new");

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::super::{Exit, Failure, stdout};
 use super::SiteFlags;
 use super::files::load_templates;
-use super::site::{Site, trouble};
+use super::site::Site;
 use super::write::unspoken;
 use crate::cases::{Binding, Case, Customers, State, Templates};
 use crate::verdict::{Record, explain};
@@ -37,7 +37,8 @@ pub(super) fn list(
             states.contains(&case.state)
         }
     };
-    let cases: Vec<Case> = site.store.cases().map_err(|error| trouble(&error))?.into_iter().filter(asked).collect();
+    let cases: Vec<Case> =
+        site.store.cases().map_err(|error| Failure::in_history(&error))?.into_iter().filter(asked).collect();
     let mut lines = String::new();
     for case in &cases {
         let letter = customers.as_ref().map(|customers| letter(case, &site, customers)).transpose()?.flatten();
@@ -86,7 +87,7 @@ fn letter(case: &Case, site: &Site, customers: &Customers) -> Result<Option<&'st
     if case.state != State::Open {
         return Ok(None);
     }
-    let look = site.store.last_look(case.binding.endpoint).map_err(|error| trouble(&error))?;
+    let look = site.store.last_look(case.binding.endpoint).map_err(|error| Failure::in_history(&error))?;
     let look = look.as_ref().map(|look| (look.at, look.observation.as_ref()));
     let rules = site.rules(customers, MAX_AGE, Timestamp::now());
     Ok(Some(rules.ready(case, look).map_or_else(|held| held.word(), |_ready| "ready")))
@@ -123,7 +124,7 @@ fn whole(case: &Case, site: &Site, customers: Option<&Customers>) -> Result<Stri
     add(String::new());
     add(format!("  bound to {}", visible(&case.binding.identity)));
     add(format!("  opened {:.0}, first seen {:.0}", case.opened, case.first_seen.at));
-    for event in site.store.case_events(case.id).map_err(|error| trouble(&error))? {
+    for event in site.store.case_events(case.id).map_err(|error| Failure::in_history(&error))? {
         let reason = event.reason.map_or_else(String::new, |reason| format!(": {}", visible(&reason)));
         add(format!("  {:.0} {}{reason}", event.at, event.state));
     }
@@ -138,7 +139,7 @@ fn whole(case: &Case, site: &Site, customers: Option<&Customers>) -> Result<Stri
             visible(owner.notes)
         ));
     }
-    let look = site.store.last_look(case.binding.endpoint).map_err(|error| trouble(&error))?;
+    let look = site.store.last_look(case.binding.endpoint).map_err(|error| Failure::in_history(&error))?;
     match look.map(|look| (look.at, look.observation)) {
         Some((_, Some(seen))) => add(format!("\n{}", explain(&Record::judge(seen, &site.set), &site.set).trim_end())),
         Some((at, None)) => add(format!("  at the last look, {:.0}, it showed no RDP", at.at)),

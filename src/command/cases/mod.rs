@@ -144,7 +144,7 @@ fn settle(flags: &SiteFlags, ids: &[i64], state: State, reason: Option<&str>) ->
             return Err(Failure::usage(format!("case {} is {} and cannot become {state}", case.id, case.state)));
         }
     }
-    site.store.settle(ids, state, reason, Timestamp::now()).map_err(|error| site::trouble(&error))?;
+    site.store.settle(ids, state, reason, Timestamp::now()).map_err(|error| Failure::in_history(&error))?;
     let reason = reason.map_or_else(String::new, |reason| format!(": {}", visible(reason)));
     let lines: Vec<String> = ids.iter().map(|id| format!("case {id} is {state}{reason}\n")).collect();
     stdout::print(&lines.concat()).map(|()| Exit::Done)

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::scan::targets::list;
 use super::super::{Exit, Failure, stdout};
 use super::SiteFlags;
-use super::site::{Site, trouble};
+use super::site::Site;
 use crate::cases::{Case, Customers, Moment, Rules, State};
 use crate::change::Shown;
 use crate::fingerprint::Match;
@@ -58,7 +58,7 @@ pub(super) fn run(flags: &SiteFlags, recheck: &RecheckFlags) -> Result<Exit, Fai
         if let Some(customers) = &customers {
             site.open_cases(customers)?;
         }
-        let all = site.store.cases().map_err(|error| trouble(&error))?;
+        let all = site.store.cases().map_err(|error| Failure::in_history(&error))?;
         all.into_iter().filter(|case| case.state == State::Open).collect()
     } else {
         site.cases(&recheck.ids)?
@@ -95,7 +95,7 @@ pub(super) fn run(flags: &SiteFlags, recheck: &RecheckFlags) -> Result<Exit, Fai
                 });
                 let seen = seen.map_err(Failure::own_fault)?;
                 // Kept before anything else is looked at, so that no stop loses it.
-                let at = site.store.keep_recheck(&seen).map_err(|error| trouble(&error))?;
+                let at = site.store.keep_recheck(&seen).map_err(|error| Failure::in_history(&error))?;
                 place.insert((at, seen))
             }
         };
@@ -138,7 +138,7 @@ fn follow(
             return Ok(format!(", and the address is {owner} now"));
         }
     }
-    let returned = store.bear_out(case, found, at, !is_silenced).map_err(|error| trouble(&error))?;
+    let returned = store.bear_out(case, found, at, !is_silenced).map_err(|error| Failure::in_history(&error))?;
     Ok(if returned { "; the case is open again".to_owned() } else { String::new() })
 }
 

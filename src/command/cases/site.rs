@@ -13,20 +13,12 @@ use crate::cases::{Binding, Case, Customers, Finding, Moment, Rules, group, iden
 use crate::change::{Look, Shown, Verdict};
 use crate::fingerprint::{FingerprintSet, Match};
 use crate::silence::{Rule, Silence, Subject};
-use crate::store::{Standing, Store, StoreError};
+use crate::store::{Standing, Store};
 use crate::sweep::settings::Settings;
 use crate::visible::visible;
 
 /// How many findings without a customer are named.
 const NAMED: usize = 20;
-
-/// What went wrong in the history, by whose fault.
-pub(super) fn trouble(error: &StoreError) -> Failure {
-    match error {
-        StoreError::Sqlite { .. } | StoreError::Io { .. } => Failure::own_fault(error),
-        _ => Failure::usage(error),
-    }
-}
 
 /// The history with what it is judged by.
 pub(super) struct Site {
@@ -80,7 +72,7 @@ impl Site {
             if !seen.insert(*id) {
                 return Err(Failure::usage(format!("case {id} is named twice; name it once")));
             }
-            let case = self.store.case(*id).map_err(|error| trouble(&error))?;
+            let case = self.store.case(*id).map_err(|error| Failure::in_history(&error))?;
             case.ok_or_else(|| Failure::usage(format!("there is no case {id}; `rdprint cases list` lists them")))
         };
         ids.iter().map(case).collect()
@@ -109,15 +101,15 @@ impl Site {
     /// The same without a word.
     pub(super) fn take_in(&mut self, customers: &Customers) -> Result<TakenIn, Failure> {
         let now = Timestamp::now();
-        self.store.judge(&self.set).map_err(|error| trouble(&error))?;
-        let standing = self.store.standing(&self.set).map_err(|error| trouble(&error))?;
+        self.store.judge(&self.set).map_err(|error| Failure::in_history(&error))?;
+        let standing = self.store.standing(&self.set).map_err(|error| Failure::in_history(&error))?;
         let (findings, untimely): (Vec<Finding>, Vec<Finding>) = standing
             .iter()
             .filter_map(|standing| self.finding(standing, customers, now))
             .partition(|finding| finding.last_seen.at <= now);
-        let known = self.store.cases().map_err(|error| trouble(&error))?;
+        let known = self.store.cases().map_err(|error| Failure::in_history(&error))?;
         let grouped = group(findings, customers, &known);
-        self.store.keep_cases(&grouped, now).map_err(|error| trouble(&error))?;
+        self.store.keep_cases(&grouped, now).map_err(|error| Failure::in_history(&error))?;
         Ok(TakenIn { standing, unowned: grouped.unowned, untimely: untimely.len() })
     }
 

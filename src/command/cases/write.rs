@@ -13,7 +13,7 @@ use super::super::words::days_or_time;
 use super::super::{Exit, Failure, stdout};
 use super::SiteFlags;
 use super::files::{Readers, load_templates, make_private_folder, write_new, write_over};
-use super::site::{Site, addresses, trouble};
+use super::site::{Site, addresses};
 use crate::cases::{Case, Customers, Owner, Sender, State, Templates, Told, folder_name, report};
 use crate::sweep::settings::Settings;
 use crate::visible::visible;
@@ -113,7 +113,7 @@ pub(super) fn run(flags: &SiteFlags, write: &WriteFlags) -> Result<Exit, Failure
     let standing = site.open_cases(&customers)?;
     let addresses = addresses(&standing);
     let cases = if write.ids.is_empty() {
-        let all = site.store.cases().map_err(|error| trouble(&error))?;
+        let all = site.store.cases().map_err(|error| Failure::in_history(&error))?;
         all.into_iter().filter(|case| case.state == State::Open).collect()
     } else {
         site.cases(&write.ids)?
@@ -131,7 +131,7 @@ pub(super) fn run(flags: &SiteFlags, write: &WriteFlags) -> Result<Exit, Failure
         reply_by,
         cookie,
     };
-    let history = site.store.id().map_err(|error| trouble(&error))?;
+    let history = site.store.id().map_err(|error| Failure::in_history(&error))?;
     let (mut ready, mut held) = (Vec::new(), 0);
     for case in &cases {
         let counted = addresses.get(case.binding.fingerprint_id.as_str()).copied();
@@ -169,7 +169,7 @@ impl Desk<'_> {
     /// The files of a case, or why there are none.
     fn prepare(&self, case: &Case, addresses: Option<u64>, history: &str) -> Result<Result<Written, String>, Failure> {
         let Self { site, customers, templates, sender, write, now, reply_by, cookie } = *self;
-        let look = site.store.last_look(case.binding.endpoint).map_err(|error| trouble(&error))?;
+        let look = site.store.last_look(case.binding.endpoint).map_err(|error| Failure::in_history(&error))?;
         let max_age = SignedDuration::try_from(write.max_age).unwrap_or(SignedDuration::MAX);
         let rules = site.rules(customers, max_age, now);
         let ready = rules.ready(case, look.as_ref().map(|look| (look.at, look.observation.as_ref())));

@@ -14,7 +14,7 @@ use super::words::days_or_time;
 use super::{Exit, Failure};
 use crate::change::compare;
 use crate::store::{State, Store, StoreError, Sweep};
-use crate::sweep::lock::{Lock, LockError};
+use crate::sweep::lock::Lock;
 use crate::visible::visible;
 
 use show::Show;
@@ -90,10 +90,7 @@ pub(super) fn run(flags: &HistoryFlags) -> Result<Exit, Failure> {
     // Whoever takes away must not do it under a sweep that is compared with what goes.
     let _lock = match flags.question {
         Question::Prune { .. } if flags.history.exists() => {
-            Some(Lock::take(&flags.history, "history prune").map_err(|error| match error {
-                LockError::Held { .. } => Failure::held(error),
-                LockError::Io(..) => Failure::usage(error),
-            })?)
+            Some(Lock::take(&flags.history, "history prune").map_err(Failure::unlocked)?)
         }
         _ => None,
     };
@@ -107,10 +104,7 @@ pub(super) fn run(flags: &HistoryFlags) -> Result<Exit, Failure> {
 }
 
 fn answer(question: &Question, store: &mut Store, show: &mut Show) -> Result<Exit, Failure> {
-    let failed = |error: StoreError| match error {
-        StoreError::Sqlite { .. } | StoreError::Io { .. } => Failure::own_fault(error),
-        _ => Failure::usage(error),
-    };
+    let failed = |error: StoreError| Failure::in_history(&error);
     match question {
         Question::Sweeps => {
             let sweeps = store.sweeps().map_err(failed)?;

@@ -1,7 +1,7 @@
 //! The record that a scan writes of itself, beside its first output.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{env, io};
 
 use jiff::Timestamp;
@@ -35,13 +35,6 @@ pub(super) struct Meta<'a> {
     pub(super) exit_code: u8,
     /// What was covered, counts per status among it.
     pub(super) coverage: &'a Coverage,
-}
-
-/// `out.csv` → `out.csv.meta.json`, `out.csv.resume`.
-pub(super) fn beside(output: &Path, extension: &str) -> PathBuf {
-    let mut name = output.as_os_str().to_owned();
-    name.push(extension);
-    name.into()
 }
 
 /// The command line, readable whatever bytes it held.

@@ -14,11 +14,12 @@ use super::signals::{Signals, Work};
 use super::{Exit, Failure, fields, fingerprints, outputs, stdout};
 use crate::config::Config;
 use crate::fingerprint::FingerprintSet;
+use crate::place::beside;
 use crate::scan::{self, Checkpoints, Coverage, FileRecorder, Identity, Limits, Outcome, Plan, Recorder, ResumeFile};
 
 use dry_run::DryRun;
 pub(super) use flags::ScanFlags;
-use meta::{Meta, beside};
+use meta::Meta;
 pub(super) use progress::Progress;
 use targets::Resolved;
 

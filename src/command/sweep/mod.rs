@@ -18,7 +18,7 @@ use super::signals::Signals;
 use super::{Exit, Failure, stdout};
 use crate::scan::{Identity, Progress};
 use crate::store::{Store, StoreError};
-use crate::sweep::lock::{Lock, LockError};
+use crate::sweep::lock::Lock;
 use crate::sweep::recorder::Shared;
 use crate::sweep::window;
 use crate::visible::{json, visible};
@@ -62,14 +62,6 @@ fn unopened(error: StoreError) -> Failure {
     if error.is_own_fault() { Failure::own_fault(error) } else { Failure::usage(error) }
 }
 
-/// What went wrong in an open history, by whose fault.
-fn trouble(error: &StoreError) -> Failure {
-    match error {
-        StoreError::Sqlite { .. } | StoreError::Io { .. } | StoreError::TakenOver { .. } => Failure::own_fault(error),
-        _ => Failure::usage(error),
-    }
-}
-
 pub(super) fn run(flags: &SweepFlags) -> Result<Exit, Failure> {
     let mut prepared = Prepared::load(&flags.config, flags.check)?;
     if flags.check {
@@ -79,10 +71,7 @@ pub(super) fn run(flags: &SweepFlags) -> Result<Exit, Failure> {
         }
         return stdout::print(&prepared.describe()?).map(|()| Exit::Done);
     }
-    let _lock = Lock::take(&prepared.settings.history, "sweep").map_err(|error| match error {
-        LockError::Held { .. } => Failure::held(error),
-        LockError::Io(..) => Failure::usage(error),
-    })?;
+    let _lock = Lock::take(&prepared.settings.history, "sweep").map_err(Failure::unlocked)?;
     let store: Shared = Arc::new(Mutex::new(Store::open(&prepared.settings.history).map_err(unopened)?));
     let mut was_failed_on = false;
     let settled = settle(flags, &prepared.settings, &store, &mut was_failed_on);
@@ -114,8 +103,8 @@ pub(super) fn run(flags: &SweepFlags) -> Result<Exit, Failure> {
 fn begin(flags: &SweepFlags, prepared: &mut Prepared, store: &Shared) -> Result<Begun, Failure> {
     let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
     let now = Timestamp::now();
-    let running = store.running().map_err(|error| trouble(&error))?;
-    if let Some(last) = store.last_sweep().map_err(|error| trouble(&error))?
+    let running = store.running().map_err(|error| Failure::in_history(&error))?;
+    if let Some(last) = store.last_sweep().map_err(|error| Failure::in_history(&error))?
         && last.started > now
     {
         eprintln!(
@@ -124,7 +113,7 @@ fn begin(flags: &SweepFlags, prepared: &mut Prepared, store: &Shared) -> Result<
             last.id, last.started
         );
     }
-    store.judge(&prepared.set).map_err(|error| trouble(&error))?;
+    store.judge(&prepared.set).map_err(|error| Failure::in_history(&error))?;
     if let Some(sweep) = running.filter(|_| !flags.anew) {
         let identity: Option<Identity> = serde_json::from_str(&sweep.identity).ok();
         let limit = SignedDuration::try_from(prepared.settings.resume_within.0).unwrap_or(SignedDuration::MAX);
@@ -137,13 +126,17 @@ fn begin(flags: &SweepFlags, prepared: &mut Prepared, store: &Shared) -> Result<
                 prepared.targets = targets;
                 let progress: Progress =
                     sweep.cursor.as_deref().and_then(|cursor| serde_json::from_str(cursor).ok()).unwrap_or_default();
-                store.go_on(sweep.id, &prepared.allowed, prepared.set.hash()).map_err(|error| trouble(&error))?;
+                store
+                    .go_on(sweep.id, &prepared.allowed, prepared.set.hash())
+                    .map_err(|error| Failure::in_history(&error))?;
                 return Ok(Begun { sweep: sweep.id, progress, cursor: sweep.cursor });
             }
         }
     }
     // Numbers and words always have a JSON form.
     let identity = json(&Identity::of(&prepared.targets)).unwrap_or_default();
-    let sweep = store.begin(&identity, &prepared.allowed, prepared.set.hash(), now).map_err(|error| trouble(&error))?;
+    let sweep = store
+        .begin(&identity, &prepared.allowed, prepared.set.hash(), now)
+        .map_err(|error| Failure::in_history(&error))?;
     Ok(Begun { sweep, progress: Progress::default(), cursor: None })
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::super::Failure;
+use crate::place::beside;
 use crate::sweep::settings::Settings;
 
 /// What SQLite and the lock keep beside a history.
@@ -24,8 +25,8 @@ pub(super) fn check(config: &Path, settings: &Settings) -> Result<(), Failure> {
     for (path, suffixes) in [history].into_iter().chain(others) {
         check_folder(path)?;
         let own: HashSet<PathBuf> = [place(path), entry(path)].into();
-        let beside: HashSet<PathBuf> =
-            own.iter().flat_map(|path| suffixes.iter().map(|suffix| with(path, suffix))).collect();
+        let kept_beside: HashSet<PathBuf> =
+            own.iter().flat_map(|path| suffixes.iter().map(|suffix| beside(path, suffix))).collect();
         let name = path.display();
         let is_fingerprint = |path: &PathBuf| {
             path.extension().is_some_and(|extension| extension == "toml")
@@ -45,11 +46,11 @@ pub(super) fn check(config: &Path, settings: &Settings) -> Result<(), Failure> {
             let message = format!("`{name}` is to be written and is named a second time; give each file once");
             return Err(Failure::usage(message));
         }
-        if let Some(other) = beside.iter().find(|path| taken.contains_key(*path)) {
+        if let Some(other) = kept_beside.iter().find(|path| taken.contains_key(*path)) {
             return kept(other, path);
         }
         taken.extend(own.into_iter().map(|place| (place, None)));
-        taken.extend(beside.into_iter().map(|place| (place, Some(path.as_path()))));
+        taken.extend(kept_beside.into_iter().map(|place| (place, Some(path.as_path()))));
     }
     Ok(())
 }
@@ -74,10 +75,4 @@ fn entry(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
     folder.zip(path.file_name()).map_or_else(|| path.clone(), |(folder, name)| folder.join(name))
-}
-
-fn with(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

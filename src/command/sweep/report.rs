@@ -8,7 +8,7 @@ use super::super::signals::Signals;
 use super::super::{Exit, Failure};
 use super::prepare::Prepared;
 use super::run::Ended;
-use super::{SweepFlags, settle, trouble};
+use super::{SweepFlags, settle};
 use crate::change::{Entry, Sight, compare};
 use crate::silence::Ending;
 use crate::store::{Conclusion, StoreError};
@@ -96,7 +96,7 @@ impl Report<'_> {
             };
             store.conclude(self.sweep, &conclusion)
         };
-        conclude().map_err(|error| trouble(&error))
+        conclude().map_err(|error| Failure::in_history(&error))
     }
 
     /// A rule that ends, with how many findings there are that it speaks of.

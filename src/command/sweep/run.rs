@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use super::super::Failure;
 use super::super::scan::Progress as Bar;
 use super::super::signals::{Caught, Signals, Work};
+use super::SweepFlags;
 use super::prepare::Prepared;
-use super::{SweepFlags, trouble};
 use crate::scan::{self, Coverage, Outcome, Plan, Progress, ScanError, Wish};
 use crate::sweep::canary::{self, Health, Mark};
 use crate::sweep::file::{Beat, Heartbeat};
@@ -66,7 +66,8 @@ pub(super) fn carry_out(
         Arc::new(limits.prober())
     };
     // Nothing is written before the canaries have answered.
-    let turn = store.lock().unwrap_or_else(PoisonError::into_inner).turn().map_err(|error| trouble(&error))?;
+    let turn =
+        store.lock().unwrap_or_else(PoisonError::into_inner).turn().map_err(|error| Failure::in_history(&error))?;
     let runtime = runtime()?;
     let wish = signals.begin(Work::Scan);
     let outcome = runtime.block_on(async {
@@ -102,7 +103,7 @@ pub(super) fn carry_out(
     let complaint = health.complaint();
     if let (Some(_), Some(Mark { turn, cursor, .. })) = (&complaint, health.safe()) {
         let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-        store.rewind(sweep, cursor.as_deref(), Some(turn)).map_err(|error| trouble(&error))?;
+        store.rewind(sweep, cursor.as_deref(), Some(turn)).map_err(|error| Failure::in_history(&error))?;
     }
     let Some(Outcome { coverage, is_complete, ran_out_of_time, error }) = outcome else {
         let coverage = begun.progress.coverage.clone();
@@ -132,8 +133,9 @@ fn known(
         return Ok(HashSet::new());
     }
     let store = store.lock().unwrap_or_else(PoisonError::into_inner);
-    let previous = store.complete_before(sweep).map_err(|error| trouble(&error))?;
-    let seen = previous.map(|previous| store.seen_in(previous.id)).transpose().map_err(|error| trouble(&error))?;
+    let previous = store.complete_before(sweep).map_err(|error| Failure::in_history(&error))?;
+    let seen =
+        previous.map(|previous| store.seen_in(previous.id)).transpose().map_err(|error| Failure::in_history(&error))?;
     Ok(seen.unwrap_or_default().into_iter().collect())
 }
 
@@ -148,7 +150,7 @@ impl Ended {
         signals: &Signals,
     ) -> Result<(), Failure> {
         let owed = store.lock().unwrap_or_else(PoisonError::into_inner).undelivered();
-        if owed.map_err(|error| trouble(&error))? > 0 && self.caught.exit().is_none() {
+        if owed.map_err(|error| Failure::in_history(&error))? > 0 && self.caught.exit().is_none() {
             deliver_alerts(prepared, store, signals)?;
         }
         self.heartbeat.beat_now(&beat(sweep, state, &self.coverage));
@@ -162,7 +164,7 @@ fn deliver_alerts(prepared: &Prepared, store: &Shared, signals: &Signals) -> Res
     let is_stopped = || *wish.borrow() != Wish::GoOn;
     let AlertSettings { tries, max_duration, .. } = &prepared.settings.alerts;
     let delivered = deliver::deliver(store, &prepared.ways, tries.get(), max_duration.0, &is_stopped);
-    if let (left, Some(why)) = delivered.map_err(|error| trouble(&error))? {
+    if let (left, Some(why)) = delivered.map_err(|error| Failure::in_history(&error))? {
         let why = crate::visible::visible(&why).into_owned();
         eprintln!("rdprint: {left} alerts could not be delivered, and the next run tries again: {why}");
     }

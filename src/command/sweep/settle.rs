@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::sync::PoisonError;
 
 use super::super::Failure;
-use super::{SweepFlags, trouble};
+use super::SweepFlags;
 use crate::store::Store;
 use crate::sweep::file::export;
 use crate::sweep::news::News;
@@ -28,7 +28,7 @@ pub(super) fn settle(
 }
 
 fn tell(flags: &SweepFlags, settings: &Settings, store: &mut Store, is_failed_on: &mut bool) -> Result<(), Failure> {
-    for (sweep, json) in store.untold().map_err(|error| trouble(&error))? {
+    for (sweep, json) in store.untold().map_err(|error| Failure::in_history(&error))? {
         let unreadable = |error| Failure::usage(format!("the news of sweep {sweep} cannot be read: {error}"));
         let news: News = serde_json::from_str(&json).map_err(unreadable)?;
         let text = if flags.json { format!("{json}\n") } else { news.to_string() };
@@ -39,7 +39,7 @@ fn tell(flags: &SweepFlags, settings: &Settings, store: &mut Store, is_failed_on
             );
             Failure::own_fault(message)
         })?;
-        store.told(sweep).map_err(|error| trouble(&error))?;
+        store.told(sweep).map_err(|error| Failure::in_history(&error))?;
         let strongest = news.strongest();
         *is_failed_on |= settings.fail_on.is_some_and(|class| strongest.is_some_and(|found| found <= class));
     }
@@ -53,7 +53,7 @@ fn print(text: &str) -> io::Result<()> {
 }
 
 fn export_last(settings: &Settings, store: &mut Store) -> Result<(), Failure> {
-    let Some(sweep) = store.unexported().map_err(|error| trouble(&error))? else { return Ok(()) };
+    let Some(sweep) = store.unexported().map_err(|error| Failure::in_history(&error))? else { return Ok(()) };
     export(store, sweep, &settings.outputs).map_err(Failure::own_fault)?;
-    store.exported(sweep).map_err(|error| trouble(&error))
+    store.exported(sweep).map_err(|error| Failure::in_history(&error))
 }

@@ -3,6 +3,7 @@
 mod alerts;
 mod cases;
 mod changes;
+mod looks;
 mod owed;
 mod settings;
 mod stops;
